@@ -1,0 +1,18 @@
+#include "async/timer.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace brig {
+
+Task<> sleep(Milliseconds duration) {
+  const auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, duration);
+  const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (error) co_return Error(Code::kCancelled, "cancelled");
+  co_return Result<>();
+}
+
+}  // namespace brig

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/paths.h"
@@ -76,7 +77,10 @@ struct Policy {
   bool operator==(const Policy&) const = default;
 };
 
-/// "shared-kernel", "user-space-kernel", "hardware".
+/// The words of the policy file: "read-only", "none", "shared-kernel", "report".
+std::string_view to_string(Access access);
+std::string_view to_string(NetworkMode mode);
 std::string_view to_string(Boundary boundary);
+std::string_view to_string(OnWeakness on_weakness);
 
 }  // namespace brig::policy

@@ -1,0 +1,2 @@
+brig_fuzz(json_fuzz DEPS brig_json)
+brig_fuzz(toml_fuzz DEPS brig_json)

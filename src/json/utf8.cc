@@ -1,0 +1,56 @@
+#include "json/utf8.h"
+
+#include <cstddef>
+
+#include "base/text.h"
+
+namespace brig::json {
+namespace {
+
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+struct Part {
+  std::size_t length = 1;
+  bool is_well_formed = false;
+};
+
+/// The character at the start of `bytes`, or the longest prefix of one (Unicode 15, table 3-7). `bytes` is not empty.
+Part next_part(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const unsigned char first = at(0);
+  if (first < 0x80) return {1, true};
+  std::size_t length = 0;
+  if (first >= 0xc2 && first <= 0xdf) length = 2;
+  if (first >= 0xe0 && first <= 0xef) length = 3;
+  if (first >= 0xf0 && first <= 0xf4) length = 4;
+  if (length == 0) return {1, false};
+  // The first byte narrows the second: no overlong forms, no surrogates, nothing above U+10FFFF.
+  unsigned char low = 0x80;
+  unsigned char high = 0xbf;
+  if (first == 0xe0) low = 0xa0;
+  if (first == 0xed) high = 0x9f;
+  if (first == 0xf0) low = 0x90;
+  if (first == 0xf4) high = 0x8f;
+  for (std::size_t i = 1; i < length; ++i) {
+    if (i == bytes.size() || at(i) < low || at(i) > high) return {i, false};
+    low = 0x80;
+    high = 0xbf;
+  }
+  return {length, true};
+}
+
+}  // namespace
+
+std::string utf8_lossy(std::string_view bytes) {
+  if (is_utf8(bytes)) return std::string(bytes);
+  std::string out;
+  out.reserve(bytes.size() + 16);
+  while (!bytes.empty()) {
+    const Part part = next_part(bytes);
+    out += part.is_well_formed ? bytes.substr(0, part.length) : kReplacement;
+    bytes.remove_prefix(part.length);
+  }
+  return out;
+}
+
+}  // namespace brig::json

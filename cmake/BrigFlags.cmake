@@ -7,6 +7,7 @@ target_compile_options(brig_flags INTERFACE
   -Wno-gnu-statement-expression          # TRY (src/base/result.h)
   -Wno-gnu-statement-expression-from-macro-expansion
   -Wno-c99-extensions
+  -Wno-missing-designated-field-initializers  # naming only the fields that differ is the point
   $<$<BOOL:${BRIG_WERROR}>:-Werror>
   -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
   -ftrivial-auto-var-init=zero -fno-strict-aliasing

@@ -1,0 +1,15 @@
+# brig_embed(NAMESPACE OUTPUT NAME=FILE…): a header with each text file as `inline constexpr std::string_view NAME`.
+# The files are read when CMake configures; editing one configures again.
+function(brig_embed NAMESPACE OUTPUT)
+  set(body "#pragma once\n/// Generated from text files by brig_embed().\n#include <string_view>\n\nnamespace ${NAMESPACE} {\n")
+  foreach(pair ${ARGN})
+    string(REPLACE "=" ";" pair "${pair}")
+    list(GET pair 0 name)
+    list(GET pair 1 file)
+    file(READ "${file}" text)
+    string(APPEND body "inline constexpr std::string_view ${name} = R\"brigtext(${text})brigtext\";\n")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+  endforeach()
+  string(APPEND body "}  // namespace ${NAMESPACE}\n")
+  file(CONFIGURE OUTPUT "${OUTPUT}" CONTENT "@body@" @ONLY)
+endfunction()

@@ -1,0 +1,401 @@
+#include "runtimes/process/executor.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/landlock.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "runtimes/process/plan.h"
+#include "runtimes/process/plan_wire.h"
+#include "sys/abi.h"
+
+namespace brig::runtimes::process {
+namespace {
+
+// glibc 2.36 has both the new mount API and these constants (sys/mount.h); nothing here needs linux/mount.h, which conflicts with it.
+
+alignas(8) char plan_buffer[kMaxPlan];
+
+/// The state of an execution: the new root while it is being built.
+struct Room {
+  int root = -1;
+};
+
+int fail() { return errno != 0 ? errno : EIO; }
+
+/// A descriptor that closes itself; our Fd without anything else.
+class Handle {
+ public:
+  explicit Handle(long fd) : fd_(static_cast<int>(fd)) {}
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  ~Handle() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool is_bad() const { return fd_ < 0; }
+  int release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+
+ private:
+  int fd_;
+};
+
+/// Opens a path in the new root; no link and no magic link on the way, nothing above the root.
+long open_inside(const Room& room, const char* path) {
+  open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  return ::syscall(SYS_openat2, room.root, path, &how, sizeof how);
+}
+
+/// Sets a mount's attributes on the tree below `mount`.
+int set_attributes(int mount, std::uint32_t flags, bool is_recursive) {
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_NOSUID;
+  if ((flags & kReadOnly) != 0) attributes.attr_set |= MOUNT_ATTR_RDONLY;
+  if ((flags & kNoDevices) != 0) attributes.attr_set |= MOUNT_ATTR_NODEV;
+  if ((flags & kNoExec) != 0) attributes.attr_set |= MOUNT_ATTR_NOEXEC;
+  const unsigned how = AT_EMPTY_PATH | (is_recursive ? unsigned{AT_RECURSIVE} : 0U);
+  return ::mount_setattr(mount, "", how, &attributes, sizeof attributes) < 0 ? fail() : 0;
+}
+
+int attach(const Room& room, int mount, const char* path) {
+  const Handle target(open_inside(room, path));
+  if (target.is_bad()) return fail();
+  return ::move_mount(mount, "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? fail() : 0;
+}
+
+/// A number as decimal text, for fsconfig.
+struct Decimal {
+  char text[24];
+  explicit Decimal(std::uint64_t value) : text{} {
+    char reversed[24];
+    std::size_t length = 0;
+    do {
+      reversed[length++] = static_cast<char>('0' + value % 10);
+      value /= 10;
+    } while (value != 0);
+    for (std::size_t i = 0; i < length; ++i) text[i] = reversed[length - 1 - i];
+  }
+};
+
+int option(int context, const char* key, const char* value) {
+  return ::fsconfig(context, FSCONFIG_SET_STRING, key, value, 0);
+}
+
+/// A new file system, not yet attached; negative on failure.
+int finish_mount(int context, unsigned attributes) {
+  if (::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) return -1;
+  return ::fsmount(context, FSMOUNT_CLOEXEC, attributes);
+}
+
+int new_tmpfs(std::uint64_t bytes, std::uint32_t inodes) {
+  const Handle context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+  if (context.is_bad() || option(context.get(), "size", Decimal(bytes).text) < 0 ||
+      option(context.get(), "nr_inodes", Decimal(inodes).text) < 0 || option(context.get(), "mode", "0755") < 0) {
+    return -1;
+  }
+  return finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+}
+
+// The steps, in the order of plan.h. Each returns 0 or the errno.
+
+int join_cgroup(std::uint32_t slot) {
+  return ::write(kFirstSlot + static_cast<int>(slot), "0", 1) == 1 ? 0 : fail();
+}
+
+int set_identity(std::uint32_t uid, std::uint32_t gid) {
+  if (::syscall(SYS_setresgid, gid, gid, gid) < 0) return fail();
+  if (::syscall(SYS_setresuid, uid, uid, uid) < 0) return fail();
+  return 0;
+}
+
+int new_root(Room& room, std::uint64_t bytes, std::uint32_t inodes) {
+  room.root = new_tmpfs(bytes, inodes);
+  if (room.root < 0) return fail();
+  return ::move_mount(room.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? fail() : 0;
+}
+
+int make_folder(const Room& room, const char* path, std::uint32_t mode) {
+  if (::mkdirat(room.root, path, 0700) < 0) return fail();
+  return ::fchmodat(room.root, path, mode, 0) < 0 ? fail() : 0;  // mkdir's mode is cut by the umask
+}
+
+int write_file(const Room& room, const char* path, PlanText text) {
+  const Handle file(::openat(room.root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (file.is_bad()) return fail();
+  if (::fchmod(file.get(), 0644) < 0) return fail();
+  return ::write(file.get(), text.data, text.size) == static_cast<ssize_t>(text.size) ? 0 : fail();
+}
+
+int bind_host(const Room& room, const char* host, const char* path, std::uint32_t flags, std::uint64_t device,
+              std::uint64_t inode) {
+  const Handle source(::open(host, O_PATH | O_CLOEXEC | (inode != 0 ? O_NOFOLLOW : 0)));
+  if (source.is_bad()) return fail();
+  if (inode != 0) {
+    struct stat info = {};
+    if (::fstat(source.get(), &info) < 0) return fail();
+    if (info.st_dev != device || info.st_ino != inode) return ESTALE;
+  }
+  const Handle mount(::open_tree(source.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | unsigned{AT_RECURSIVE}));
+  if (mount.is_bad()) return fail();
+  if (const int error = set_attributes(mount.get(), flags, true)) return error;
+  return attach(room, mount.get(), path);
+}
+
+int mount_tmpfs(const Room& room, const char* path, std::uint64_t bytes, std::uint32_t inodes) {
+  const Handle mount(new_tmpfs(bytes, inodes));
+  return mount.is_bad() ? fail() : attach(room, mount.get(), path);
+}
+
+int mount_proc(const Room& room, const char* path) {
+  const Handle context(::fsopen("proc", FSOPEN_CLOEXEC));
+  if (context.is_bad()) return fail();
+  const Handle mount(finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  return mount.is_bad() ? fail() : attach(room, mount.get(), path);
+}
+
+int mount_terminals(const Room& room, const char* path) {
+  const Handle context(::fsopen("devpts", FSOPEN_CLOEXEC));
+  if (context.is_bad() || option(context.get(), "ptmxmode", "0666") < 0 || option(context.get(), "mode", "0600") < 0) {
+    return fail();
+  }
+  const Handle mount(finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  return mount.is_bad() ? fail() : attach(room, mount.get(), path);
+}
+
+int bind_inside(const Room& room, const char* from, const char* path, std::uint32_t flags) {
+  const Handle source(open_inside(room, from));
+  if (source.is_bad()) return fail();
+  const Handle mount(::open_tree(source.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (mount.is_bad()) return fail();
+  if (const int error = set_attributes(mount.get(), flags, false)) return error;
+  return attach(room, mount.get(), path);
+}
+
+int unmount(const Room& room, const char* path) {
+  if (::fchdir(room.root) < 0 || ::umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) return fail();
+  if (::unlinkat(room.root, path, AT_REMOVEDIR) < 0) return fail();
+  return 0;
+}
+
+int pivot_root(const Room& room) {
+  // With both arguments ".", the old root ends up mounted on top of the new one and can be detached from there.
+  if (::fchdir(room.root) < 0 || ::syscall(SYS_pivot_root, ".", ".") < 0) return fail();
+  if (::umount2(".", MNT_DETACH) < 0 || ::chdir("/") < 0) return fail();
+  return 0;
+}
+
+int raise_loopback() {
+  const Handle socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (socket.is_bad()) return fail();
+  ifreq request = {};
+  request.ifr_name[0] = 'l';
+  request.ifr_name[1] = 'o';
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  return ::ioctl(socket.get(), SIOCSIFFLAGS, &request) < 0 ? fail() : 0;
+}
+
+int new_session() {
+  if (::setsid() < 0) return fail();
+  // An anonymous session keyring: without it the launcher's would be inherited (keyrings(7)). ENOSYS: the kernel has no keyrings.
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) return fail();
+  return 0;
+}
+
+int drop_capabilities() {
+  for (unsigned long capability = 0; capability < 64; ++capability) {
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) {
+      if (errno == EINVAL) break;  // past the last one this kernel knows
+      return fail();
+    }
+  }
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return fail();
+  constexpr unsigned long kBits = SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
+                                  SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+                                  SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  if (::prctl(PR_SET_SECUREBITS, kBits, 0, 0, 0) < 0) return fail();
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct none[2] = {};
+  return ::syscall(SYS_capset, &header, none) < 0 ? fail() : 0;
+}
+
+/// Reads the rules from the plan as it goes. Needs no_new_privs.
+int restrict_files(PlanReader& plan) {
+  sys::abi::LandlockRuleset ruleset;
+  ruleset.handled_access_fs = plan.number<std::uint64_t>();
+  ruleset.scoped = plan.number<std::uint64_t>();
+  const auto count = plan.number<std::uint32_t>();
+  // Older kernels refuse a larger structure only if the part they do not know is not zero; the compiler of the plan saw to that.
+  const Handle rules(::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0));
+  if (rules.is_bad()) return fail();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const PlanText path = plan.text();
+    const auto access = plan.number<std::uint64_t>();
+    if (plan.is_bad()) return EBADMSG;
+    const Handle parent(::open(path.data, O_PATH | O_CLOEXEC));
+    if (parent.is_bad()) return fail();
+    landlock_path_beneath_attr rule = {};
+    rule.allowed_access = access;
+    rule.parent_fd = parent.get();
+    if (::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0) return fail();
+  }
+  return ::syscall(SYS_landlock_restrict_self, rules.get(), 0) < 0 ? fail() : 0;
+}
+
+int install_seccomp(PlanText bytes) {
+  sock_fprog program = {};
+  program.len = static_cast<unsigned short>(bytes.size / sizeof(sock_filter));
+  // The plan's buffer does not keep the alignment the kernel's structure asks for.
+  alignas(sock_filter) static char aligned[kMaxPlan];
+  __builtin_memcpy(aligned, bytes.data, bytes.size);
+  program.filter = reinterpret_cast<sock_filter*>(aligned);
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? fail() : 0;
+}
+
+/// Performs the step at the front of `plan`: 0, or the errno.
+int perform(Room& room, PlanReader& plan) {  // NOLINT(readability-function-size): one line a step, nothing to split
+  errno = 0;
+  const auto text = [&] { return plan.text(); };
+  const auto u32 = [&] { return plan.number<std::uint32_t>(); };
+  const auto u64 = [&] { return plan.number<std::uint64_t>(); };
+  switch (static_cast<Opcode>(plan.number<std::uint8_t>())) {
+    case Opcode::kJoinCgroup: return join_cgroup(u32());
+    case Opcode::kEnterCgroupNamespace: return ::unshare(CLONE_NEWCGROUP) < 0 ? fail() : 0;
+    case Opcode::kSetIdentity: {
+      const auto uid = u32();
+      return set_identity(uid, u32());
+    }
+    case Opcode::kDieWithParent: return ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? fail() : 0;
+    case Opcode::kMakeMountsPrivate: return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ? fail() : 0;
+    case Opcode::kNewRoot: {
+      const auto bytes = u64();
+      return new_root(room, bytes, u32());
+    }
+    case Opcode::kMakeFolder: {
+      const PlanText path = text();
+      return make_folder(room, path.data, u32());
+    }
+    case Opcode::kMakeLink: {
+      const PlanText target = text();
+      return ::symlinkat(target.data, room.root, text().data) < 0 ? fail() : 0;
+    }
+    case Opcode::kWriteFile: {
+      const PlanText path = text();
+      return write_file(room, path.data, text());
+    }
+    case Opcode::kBindHost: {
+      const PlanText host = text();
+      const PlanText path = text();
+      const auto flags = u32();
+      const auto device = u64();
+      return bind_host(room, host.data, path.data, flags, device, u64());
+    }
+    case Opcode::kAttachMount: {
+      const auto slot = static_cast<int>(u32());
+      return attach(room, kFirstSlot + slot, text().data);
+    }
+    case Opcode::kMountTmpfs: {
+      const PlanText path = text();
+      const auto bytes = u64();
+      return mount_tmpfs(room, path.data, bytes, u32());
+    }
+    case Opcode::kMountProc: return mount_proc(room, text().data);
+    case Opcode::kMountTerminals: return mount_terminals(room, text().data);
+    case Opcode::kBindInside: {
+      const PlanText from = text();
+      const PlanText path = text();
+      return bind_inside(room, from.data, path.data, u32());
+    }
+    case Opcode::kUnmount: return unmount(room, text().data);
+    case Opcode::kPivotRoot: return pivot_root(room);
+    case Opcode::kSealRoot: return set_attributes(room.root, kReadOnly, false);
+    case Opcode::kSetHostname: {
+      const PlanText name = text();
+      return ::sethostname(name.data, name.size) < 0 ? fail() : 0;
+    }
+    case Opcode::kRaiseLoopback: return raise_loopback();
+    case Opcode::kNewSession: return new_session();
+    case Opcode::kSetLimit: {
+      const auto resource = static_cast<int>(u32());
+      rlimit limit = {};
+      limit.rlim_cur = u64();
+      limit.rlim_max = u64();
+      return ::syscall(SYS_prlimit64, 0, resource, &limit, nullptr) < 0 ? fail() : 0;
+    }
+    case Opcode::kDropCapabilities: return drop_capabilities();
+    case Opcode::kForbidNewPrivileges: return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? fail() : 0;
+    case Opcode::kRestrictFiles: return restrict_files(plan);
+    case Opcode::kHideProcess: return ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? fail() : 0;
+    case Opcode::kInstallSeccomp: return install_seccomp(text());
+  }
+  return EBADMSG;
+}
+
+/// Exactly `size` bytes from the launcher, or false.
+bool read_exactly(char* buffer, std::size_t size) {
+  while (size > 0) {
+    const ssize_t count = ::read(kPlanFd, buffer, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    buffer += count;
+    size -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+void report(std::uint32_t step, int os_error) {
+  const PlanReport report{.step = step, .os_error = os_error};
+  if (::write(kReportFd, &report, sizeof report) != static_cast<ssize_t>(sizeof report)) ::_exit(71);
+}
+
+[[noreturn]] void die(std::uint32_t step, int os_error) {
+  report(step, os_error);
+  ::_exit(71);  // EX_OSERR (sysexits.h)
+}
+
+}  // namespace
+
+void execute_plan_or_die() {
+  // If the launcher dies before it has sent the plan, the pipe ends and so do we; after that the parent-death signal covers it.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) die(kPlanUnreadable, fail());
+  std::uint32_t size = 0;
+  if (!read_exactly(reinterpret_cast<char*>(&size), sizeof size) || size > sizeof plan_buffer) die(kPlanUnreadable, EBADMSG);
+  if (!read_exactly(plan_buffer, size)) die(kPlanUnreadable, EBADMSG);
+
+  Room room;
+  PlanReader plan(std::span<const char>(plan_buffer, size));
+  for (std::uint32_t step = 0; !plan.is_at_end(); ++step) {
+    const int error = perform(room, plan);
+    if (plan.is_bad()) die(step, EBADMSG);
+    if (error != 0) die(step, error);
+  }
+  report(kPlanDone, 0);
+  char go = 0;
+  if (!read_exactly(&go, 1)) ::_exit(71);
+  ::syscall(SYS_close_range, static_cast<unsigned>(kChannelFd + 1), ~0U, 0U);
+}
+
+}  // namespace brig::runtimes::process

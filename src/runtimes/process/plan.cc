@@ -1,0 +1,232 @@
+#include "runtimes/process/plan.h"
+
+#include <sys/resource.h>
+
+#include <array>
+#include <utility>
+
+#include "base/text.h"
+#include "runtimes/process/plan_wire.h"
+
+namespace brig::runtimes::process {
+
+static_assert(std::variant_size_v<Step> == static_cast<std::size_t>(Opcode::kInstallSeccomp) + 1,
+              "plan.h and plan_wire.h list the same steps in the same order");
+
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::string flags_text(std::uint32_t flags) {
+  std::string text = " (nosuid";
+  if ((flags & kReadOnly) != 0) text += ", ro";
+  if ((flags & kNoDevices) != 0) text += ", nodev";
+  if ((flags & kNoExec) != 0) text += ", noexec";
+  return text + ")";
+}
+
+std::string octal(std::uint32_t mode) {
+  std::string text;
+  for (int shift = 9; shift >= 0; shift -= 3) text += static_cast<char>('0' + ((mode >> shift) & 7U));
+  return text;
+}
+
+std::string hex(std::uint64_t value) {
+  std::string text;
+  do {
+    text.insert(text.begin(), "0123456789abcdef"[value & 15U]);
+    value >>= 4;
+  } while (value != 0);
+  return "0x" + text;
+}
+
+std::string limit_text(std::uint64_t value) { return value == RLIM_INFINITY ? "unlimited" : std::to_string(value); }
+
+std::string_view resource_name(std::uint32_t resource) {
+  switch (resource) {
+    case RLIMIT_CPU: return "cpu";
+    case RLIMIT_FSIZE: return "fsize";
+    case RLIMIT_CORE: return "core";
+    case RLIMIT_NPROC: return "nproc";
+    case RLIMIT_NOFILE: return "nofile";
+    case RLIMIT_MEMLOCK: return "memlock";
+    case RLIMIT_AS: return "as";
+    case RLIMIT_MSGQUEUE: return "msgqueue";
+    case RLIMIT_SIGPENDING: return "sigpending";
+    case RLIMIT_RTPRIO: return "rtprio";
+    case RLIMIT_NICE: return "nice";
+    default: return "?";
+  }
+}
+
+}  // namespace
+
+std::string describe(const Step& step) {
+  using std::to_string;
+  return std::visit(
+      Overloaded{
+          [](const JoinCgroup& s) { return "join the cgroup in slot " + to_string(s.slot); },
+          [](const EnterCgroupNamespace&) { return std::string("enter a new cgroup namespace"); },
+          [](const SetIdentity& s) { return "become uid " + to_string(s.uid) + " gid " + to_string(s.gid); },
+          [](const DieWithParent&) { return std::string("die with the parent"); },
+          [](const MakeMountsPrivate&) { return std::string("make every mount private"); },
+          [](const NewRoot& s) { return "new root, tmpfs of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes"; },
+          [](const MakeFolder& s) { return "folder " + s.path + " " + octal(s.mode); },
+          [](const MakeLink& s) { return "link " + s.path + " -> " + s.target; },
+          [](const WriteFile& s) { return "file " + s.path + " \"" + printable(s.text, 400) + "\""; },
+          [](const BindHost& s) {
+            return "bind host " + printable(s.host, 4096) + " at " + printable(s.path, 4096) + flags_text(s.flags) +
+                   (s.inode != 0 ? " if it is still the same object" : "");
+          },
+          [](const AttachMount& s) { return "attach the mount in slot " + to_string(s.slot) + " at " + printable(s.path, 4096); },
+          [](const MountTmpfs& s) { return "tmpfs at " + s.path + " of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes"; },
+          [](const MountProc& s) { return "proc at " + s.path; },
+          [](const MountTerminals& s) { return "devpts at " + s.path; },
+          [](const BindInside& s) { return "bind " + s.from + " at " + s.path + flags_text(s.flags); },
+          [](const Unmount& s) { return "unmount " + s.path; },
+          [](const PivotRoot&) { return std::string("pivot into the new root and drop the old"); },
+          [](const SealRoot&) { return std::string("make the root read-only"); },
+          [](const SetHostname& s) { return "hostname " + s.name; },
+          [](const RaiseLoopback&) { return std::string("raise the loopback interface"); },
+          [](const NewSession&) { return std::string("new session and session keyring"); },
+          [](const SetLimit& s) {
+            return "limit " + std::string(resource_name(s.resource)) + " " + limit_text(s.soft) + " " + limit_text(s.hard);
+          },
+          [](const DropCapabilities&) { return std::string("drop every capability from every set"); },
+          [](const ForbidNewPrivileges&) { return std::string("no new privileges"); },
+          [](const RestrictFiles& s) {
+            std::string text = "landlock: handle " + hex(s.handled) + ", scope " + hex(s.scoped);
+            for (const FileRule& rule : s.rules) text += "\n  allow " + hex(rule.access) + " below " + printable(rule.path, 4096);
+            return text;
+          },
+          [](const HideProcess&) { return std::string("not dumpable"); },
+          [](const InstallSeccomp& s) { return "system-call filter of " + to_string(s.program.size() / 8) + " instructions"; },
+      },
+      step);
+}
+
+std::string describe(const JailPlan& plan) {
+  std::string text;
+  for (const Step& step : plan.steps) text += describe(step) + "\n";
+  return text;
+}
+
+namespace {
+
+/// The phases of a plan. A step may not come before one of a lower phase; `kNever` marks steps that end a phase for good.
+int phase_of(const Step& step) {
+  return std::visit(
+      Overloaded{
+          [](const JoinCgroup&) { return 0; },
+          [](const EnterCgroupNamespace&) { return 1; },
+          [](const SetIdentity&) { return 2; },
+          [](const DieWithParent&) { return 3; },
+          [](const MakeMountsPrivate&) { return 4; },
+          [](const NewRoot&) { return 5; },
+          [](const PivotRoot&) { return 7; },
+          [](const SealRoot&) { return 8; },
+          [](const SetHostname&) { return 9; },
+          [](const RaiseLoopback&) { return 9; },
+          [](const NewSession&) { return 9; },
+          [](const SetLimit&) { return 9; },
+          [](const DropCapabilities&) { return 10; },
+          [](const ForbidNewPrivileges&) { return 11; },
+          [](const RestrictFiles&) { return 12; },
+          [](const HideProcess&) { return 13; },
+          [](const InstallSeccomp&) { return 14; },
+          [](const auto&) { return 6; },  // everything that builds the tree, between the new root and the pivot
+      },
+      step);
+}
+
+}  // namespace
+
+Result<> check_order(const JailPlan& plan) {
+  int phase = 0;
+  std::uint32_t seen = 0;
+  for (const Step& step : plan.steps) {
+    const int own = phase_of(step);
+    if (own < phase) return Error(Code::kInternal, "the plan is out of order at: " + describe(step));
+    phase = own;
+    seen |= 1U << own;
+  }
+  // No plan without these: identity, death with the parent, private mounts, root, pivot, sealed root, capabilities, no new
+  // privileges, hidden, filter.
+  for (int needed : {2, 3, 4, 5, 7, 8, 10, 11, 13, 14}) {
+    if ((seen & (1U << needed)) == 0) {
+      return Error(Code::kInternal, "the plan lacks a step of phase " + std::to_string(needed));
+    }
+  }
+  return {};
+}
+
+namespace {
+
+class PlanWriter {
+ public:
+  template <class Number>
+  void number(Number value) {
+    std::array<char, sizeof value> bytes;
+    std::memcpy(bytes.data(), &value, sizeof value);
+    bytes_.append(bytes.data(), bytes.size());
+  }
+  void text(const std::string& text) {
+    number(static_cast<std::uint32_t>(text.size()));
+    bytes_ += text;
+    bytes_ += '\0';
+  }
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+void encode_fields(PlanWriter& out, const Step& step) {
+  std::visit(
+      Overloaded{
+          [&](const JoinCgroup& s) { out.number(s.slot); },
+          [&](const SetIdentity& s) { out.number(s.uid), out.number(s.gid); },
+          [&](const NewRoot& s) { out.number(s.bytes), out.number(s.inodes); },
+          [&](const MakeFolder& s) { out.text(s.path), out.number(s.mode); },
+          [&](const MakeLink& s) { out.text(s.target), out.text(s.path); },
+          [&](const WriteFile& s) { out.text(s.path), out.text(s.text); },
+          [&](const BindHost& s) {
+            out.text(s.host), out.text(s.path), out.number(s.flags), out.number(s.device), out.number(s.inode);
+          },
+          [&](const AttachMount& s) { out.number(s.slot), out.text(s.path); },
+          [&](const MountTmpfs& s) { out.text(s.path), out.number(s.bytes), out.number(s.inodes); },
+          [&](const MountProc& s) { out.text(s.path); },
+          [&](const MountTerminals& s) { out.text(s.path); },
+          [&](const BindInside& s) { out.text(s.from), out.text(s.path), out.number(s.flags); },
+          [&](const Unmount& s) { out.text(s.path); },
+          [&](const SetHostname& s) { out.text(s.name); },
+          [&](const SetLimit& s) { out.number(s.resource), out.number(s.soft), out.number(s.hard); },
+          [&](const RestrictFiles& s) {
+            out.number(s.handled), out.number(s.scoped), out.number(static_cast<std::uint32_t>(s.rules.size()));
+            for (const FileRule& rule : s.rules) out.text(rule.path), out.number(rule.access);
+          },
+          [&](const InstallSeccomp& s) { out.text(s.program); },
+          [](const auto&) {},  // no fields
+      },
+      step);
+}
+
+}  // namespace
+
+Result<std::string> encode(const JailPlan& plan) {
+  PlanWriter out;
+  for (const Step& step : plan.steps) {
+    out.number(static_cast<std::uint8_t>(step.index()));
+    encode_fields(out, step);
+  }
+  std::string bytes = out.take();
+  if (bytes.size() > kMaxPlan) {
+    return Error(Code::kExhausted, "the sandbox's plan is too large (" + std::to_string(bytes.size()) + " bytes): use fewer mounts");
+  }
+  return bytes;
+}
+
+}  // namespace brig::runtimes::process

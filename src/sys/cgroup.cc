@@ -1,0 +1,352 @@
+#include "sys/cgroup.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <set>
+
+#include "sys/file.h"
+
+namespace brig::sys {
+namespace {
+
+constexpr std::size_t kControlFileLimit = 64 * 1024;
+constexpr std::uint64_t kCpuPeriodUs = 100'000;  // the kernel's default period
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+std::optional<std::uint64_t> read_number(const std::string& path) {
+  const auto text = read_file(path, kControlFileLimit);
+  if (!text.has_value()) return std::nullopt;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc()) return std::nullopt;
+  return number;
+}
+
+/// The number after "<key> " in a flat-keyed file (memory.events, pids.events, memory.oom_control).
+std::uint64_t read_keyed(const std::string& path, std::string_view key) {
+  const auto text = read_file(path, kControlFileLimit);
+  if (!text.has_value()) return 0;
+  for (std::string_view line : split(*text, '\n')) {
+    if (!line.starts_with(key) || line.size() <= key.size() || line[key.size()] != ' ') continue;
+    std::uint64_t number = 0;
+    std::from_chars(line.data() + key.size() + 1, line.data() + line.size(), number);
+    return number;
+  }
+  return 0;
+}
+
+bool is_writable_folder(const std::string& path) { return ::access(path.c_str(), W_OK | X_OK) == 0; }
+
+struct Hierarchy {
+  std::string mount_point;
+  std::string root;  ///< the part of the hierarchy that is mounted there
+  std::set<std::string, std::less<>> controllers;  ///< v1 only
+  bool is_v2 = false;
+};
+
+/// Cgroup file systems of /proc/self/mountinfo (proc(5)): fields 4 and 5 are root and mount point, after " - " come type, source, options.
+std::vector<Hierarchy> parse_mountinfo(std::string_view mountinfo) {
+  std::vector<Hierarchy> found;
+  for (std::string_view line : split(mountinfo, '\n')) {
+    const std::size_t dash = line.find(" - ");
+    if (dash == std::string_view::npos) continue;
+    const auto before = split(line.substr(0, dash), ' ');
+    const auto after = split(line.substr(dash + 3), ' ');
+    if (before.size() < 6 || after.size() < 3) continue;
+    if (after[0] != "cgroup" && after[0] != "cgroup2") continue;
+    Hierarchy hierarchy{.mount_point = std::string(before[4]), .root = std::string(before[3]), .controllers = {},
+                        .is_v2 = after[0] == "cgroup2"};
+    for (std::string_view option : split(after[2], ',')) hierarchy.controllers.emplace(option);
+    found.push_back(std::move(hierarchy));
+  }
+  return found;
+}
+
+/// The path after "0::" in /proc/self/cgroup.
+std::string own_v2_path(std::string_view self_cgroup) {
+  for (std::string_view line : split(self_cgroup, '\n')) {
+    if (line.starts_with("0::")) return std::string(line.substr(3));
+  }
+  return "/";
+}
+
+std::set<std::string, std::less<>> v2_controllers(const std::string& folder) {
+  std::set<std::string, std::less<>> names;
+  const auto text = read_file(folder + "/cgroup.controllers", kControlFileLimit);
+  if (!text.has_value()) return names;
+  for (std::string_view line : split(*text, '\n')) {
+    for (std::string_view name : split(line, ' ')) names.emplace(name);
+  }
+  return names;
+}
+
+/// Where a v2 group may be made: below the root for root, below our own (delegated) group otherwise.
+std::string v2_parent(const Hierarchy& hierarchy, std::string_view self_cgroup, const std::string& root) {
+  const std::string top = root + hierarchy.mount_point;
+  if (is_writable_folder(top)) return top;
+  std::string own = own_v2_path(self_cgroup);
+  // A group with processes of its own may not have children with controllers: look one level up as well.
+  for (int level = 0; level < 2 && own.size() > 1; ++level) {
+    if (is_writable_folder(top + own) && ::access((top + own + "/cgroup.subtree_control").c_str(), W_OK) == 0) return top + own;
+    own.resize(own.rfind('/'));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(CgroupVersion version) {
+  switch (version) {
+    case CgroupVersion::kNone: return "none";
+    case CgroupVersion::kV1: return "v1";
+    case CgroupVersion::kV2: return "v2";
+    case CgroupVersion::kHybrid: return "hybrid";
+  }
+  return "none";
+}
+
+CgroupTree find_cgroup_tree(std::string_view mountinfo, std::string_view self_cgroup, const std::string& root) {
+  CgroupTree tree;
+  bool has_v1 = false;
+  bool has_v2 = false;
+  for (const Hierarchy& hierarchy : parse_mountinfo(mountinfo)) {
+    if (hierarchy.is_v2) {
+      has_v2 = true;
+      const std::string parent = v2_parent(hierarchy, self_cgroup, root);
+      if (parent.empty()) continue;
+      const auto controllers = v2_controllers(parent);
+      if (controllers.contains("memory")) tree.memory = parent;
+      if (controllers.contains("pids")) tree.pids = parent;
+      if (controllers.contains("cpu")) tree.cpu = parent;
+      continue;
+    }
+    const std::string top = root + hierarchy.mount_point;
+    const auto take = [&](std::string_view name, std::string& place) {
+      if (!hierarchy.controllers.contains(name)) return;
+      has_v1 = true;
+      if (is_writable_folder(top)) place = top;
+    };
+    take("memory", tree.memory);
+    take("pids", tree.pids);
+    take("cpu", tree.cpu);
+  }
+  tree.version = has_v1 ? (has_v2 ? CgroupVersion::kHybrid : CgroupVersion::kV1)
+                        : (has_v2 ? CgroupVersion::kV2 : CgroupVersion::kNone);
+  if (!tree.has_all()) {
+    if (tree.version == CgroupVersion::kNone) {
+      tree.why_not = "no cgroup file system is mounted";
+    } else {
+      tree.why_not = "this user may not make groups below /sys/fs/cgroup";
+    }
+  }
+  return tree;
+}
+
+CgroupTree find_own_cgroup_tree() {
+  const auto mountinfo = read_file("/proc/self/mountinfo", 4 << 20);
+  const auto self = read_file("/proc/self/cgroup", kControlFileLimit);
+  if (!mountinfo.has_value()) {
+    CgroupTree none;
+    none.why_not = "/proc/self/mountinfo cannot be read";
+    return none;
+  }
+  return find_cgroup_tree(*mountinfo, self.has_value() ? *self : std::string());
+}
+
+namespace {
+
+bool is_v2_folder(const std::string& folder) { return ::access((folder + "/cgroup.controllers").c_str(), F_OK) == 0; }
+
+Result<> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) return Error::last_system("make the cgroup " + path);
+  return {};
+}
+
+/// v2: a child has a controller's files only if its parent's subtree_control names it.
+Result<> enable_controllers(const std::string& folder) {
+  for (const char* name : {"+memory", "+pids", "+cpu"}) {
+    TRY(write_file(folder + "/cgroup.subtree_control", name));
+  }
+  return {};
+}
+
+/// `parent`/brig, ready to have children.
+Result<std::string> make_top(const std::string& parent) {
+  const std::string top = parent + "/brig";
+  if (::access(top.c_str(), F_OK) == 0) return top;
+  const bool is_v2 = is_v2_folder(parent);
+  if (is_v2) TRY(enable_controllers(parent));
+  TRY(make_folder(top));
+  if (is_v2) TRY(enable_controllers(top));
+  return top;
+}
+
+Result<> limit_memory(const std::string& folder, bool is_v2, Bytes memory) {
+  const std::string bytes = std::to_string(memory.count);
+  if (is_v2) {
+    TRY(write_file(folder + "/memory.max", bytes));
+    // The file is absent on kernels without swap accounting; then there is no swap to take either, or read_limits would lie.
+    if (::access((folder + "/memory.swap.max").c_str(), F_OK) == 0) TRY(write_file(folder + "/memory.swap.max", "0"));
+    TRY(write_file(folder + "/memory.oom.group", "0"));
+    return {};
+  }
+  TRY(write_file(folder + "/memory.limit_in_bytes", bytes));
+  // memsw counts memory and swap together: the same number leaves no room for swap. Absent without swap accounting.
+  if (::access((folder + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0) {
+    TRY(write_file(folder + "/memory.memsw.limit_in_bytes", bytes));
+  } else {
+    TRY(write_file(folder + "/memory.swappiness", "0"));
+  }
+  return {};
+}
+
+Result<> limit_cpu(const std::string& folder, bool is_v2, std::uint32_t cpu_millis) {
+  const std::uint64_t quota = kCpuPeriodUs * cpu_millis / 1000;
+  if (is_v2) return write_file(folder + "/cpu.max", std::to_string(quota) + " " + std::to_string(kCpuPeriodUs));
+  return write_file(folder + "/cpu.cfs_quota_us", std::to_string(quota));
+}
+
+Result<> remove_folder(const std::string& path) {
+  if (path.empty()) return {};
+  // Right after its last process ended a group may be busy for a moment (the kernel drops its references later).
+  constexpr int kAttempts = 200;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return {};
+    if (errno != EBUSY) break;
+    const timespec pause{.tv_sec = 0, .tv_nsec = attempt < 20 ? 100'000 : 2'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return Error::last_system("remove the cgroup " + path);
+}
+
+}  // namespace
+
+Result<Cgroup> Cgroup::create(const CgroupTree& tree, const std::string& name, const CgroupLimits& limits) {
+  if (!tree.has_all()) return Error(Code::kUnsupported, "no cgroup can be made here: " + tree.why_not);
+  Cgroup group;
+  group.is_v2_ = is_v2_folder(tree.memory);
+  const auto make = [&](const std::string& parent, std::string& place) -> Result<> {
+    const std::string folder = TRY(make_top(parent)) + "/" + name;
+    if (::mkdir(folder.c_str(), 0755) < 0) return Error::last_system("make the cgroup " + folder);
+    place = folder;
+    return {};
+  };
+  TRY(make(tree.memory, group.memory_));
+  TRY(limit_memory(group.memory_, group.is_v2_, limits.memory));
+  if (group.is_v2_) {
+    group.pids_ = group.memory_;
+    group.cpu_ = group.memory_;
+  } else {
+    TRY(make(tree.pids, group.pids_));
+    if (tree.cpu == tree.pids) group.cpu_ = group.pids_;
+    else TRY(make(tree.cpu, group.cpu_));
+  }
+  TRY(write_file(group.pids_ + "/pids.max", std::to_string(limits.pids)));
+  TRY(limit_cpu(group.cpu_, group.is_v2_, limits.cpu_millis));
+  if (group.is_v2_) {
+    group.clone_target_ = TRY(sys::open(group.memory_, O_RDONLY | O_DIRECTORY));
+    return group;
+  }
+  const std::set<std::string> folders{group.memory_, group.pids_, group.cpu_};
+  for (const std::string& folder : folders) group.join_files_.push_back(TRY(sys::open(folder + "/tasks", O_WRONLY)));
+  return group;
+}
+
+Cgroup::~Cgroup() { (void)destroy(); }  // what stays behind is found by the next sweep
+
+Result<CgroupLimits> Cgroup::read_limits() const {
+  const auto need = [](const std::string& path) -> Result<std::uint64_t> {
+    const auto number = read_number(path);
+    if (!number.has_value()) return Error(Code::kInternal, path + " does not hold a number");
+    return *number;
+  };
+  CgroupLimits limits;
+  limits.memory = Bytes{TRY(need(memory_ + (is_v2_ ? "/memory.max" : "/memory.limit_in_bytes")))};
+  limits.pids = static_cast<std::uint32_t>(TRY(need(pids_ + "/pids.max")));
+  const std::uint64_t quota = TRY(need(cpu_ + (is_v2_ ? "/cpu.max" : "/cpu.cfs_quota_us")));
+  limits.cpu_millis = static_cast<std::uint32_t>(quota * 1000 / kCpuPeriodUs);
+  return limits;
+}
+
+CgroupCounters Cgroup::counters() const {
+  CgroupCounters counters;
+  if (memory_.empty()) return counters;
+  const auto peak = read_number(memory_ + (is_v2_ ? "/memory.peak" : "/memory.max_usage_in_bytes"));
+  counters.peak_memory = Bytes{peak.value_or(0)};
+  counters.memory_kills = read_keyed(memory_ + (is_v2_ ? "/memory.events" : "/memory.oom_control"), "oom_kill");
+  counters.pids_refusals = read_keyed(pids_ + "/pids.events", "max");
+  return counters;
+}
+
+Result<> Cgroup::destroy() {
+  join_files_.clear();
+  clone_target_.reset();
+  std::set<std::string> folders{memory_, pids_, cpu_};
+  Result<> worst;
+  for (const std::string& folder : folders) {
+    auto removed = remove_folder(folder);
+    if (!removed.has_value()) worst = std::move(removed);
+  }
+  if (worst.has_value()) memory_ = pids_ = cpu_ = std::string();
+  return worst;
+}
+
+namespace {
+
+/// Kills what is in a v1 group. By pid, because v1 knows nothing else; a pid read here belongs to the group until it is reaped.
+void kill_members(const std::string& folder) {
+  const auto text = read_file(folder + "/cgroup.procs", 1 << 20);
+  if (!text.has_value()) return;
+  for (std::string_view line : split(*text, '\n')) {
+    pid_t pid = 0;
+    std::from_chars(line.data(), line.data() + line.size(), pid);
+    if (pid > 1 && pid != ::getpid()) ::kill(pid, SIGKILL);
+  }
+}
+
+}  // namespace
+
+Result<> remove_cgroup(const CgroupTree& tree, const std::string& name) {
+  const std::set<std::string> parents{tree.memory, tree.pids, tree.cpu};
+  Result<> worst;
+  for (const std::string& parent : parents) {
+    if (parent.empty()) continue;
+    const std::string folder = parent + "/brig/" + name;
+    if (::access(folder.c_str(), F_OK) != 0) continue;
+    if (!write_file(folder + "/cgroup.kill", "1").has_value()) kill_members(folder);
+    auto removed = remove_folder(folder);
+    if (!removed.has_value()) worst = std::move(removed);
+  }
+  return worst;
+}
+
+std::vector<std::string> list_cgroups(const CgroupTree& tree) {
+  std::vector<std::string> names;
+  if (tree.memory.empty()) return names;
+  DIR* folder = ::opendir((tree.memory + "/brig").c_str());
+  if (folder == nullptr) return names;
+  while (const dirent* entry = ::readdir(folder)) {  // NOLINT(concurrency-mt-unsafe): one thread, one stream
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  ::closedir(folder);
+  return names;
+}
+
+}  // namespace brig::sys

@@ -1,0 +1,92 @@
+#pragma once
+/// Cgroups: one group per sandbox, on cgroup v1, v2 and hybrid hosts.
+///
+/// CgroupTree is where groups may be made on this host (found once, read-only). Cgroup is one group: made, limited, read and removed
+/// by one owner. v1 has one folder per controller, v2 one in all; callers see no difference, except how a process gets in: v2 by
+/// clone3 (`clone_target`), v1 by writing "0" to `join_files` from inside, which takes no global lock (moving another process
+/// by its pid does, and waits 8–25 ms at random).
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/units.h"
+
+namespace brig::sys {
+
+enum class CgroupVersion : std::uint8_t { kNone, kV1, kV2, kHybrid };
+std::string_view to_string(CgroupVersion version);
+
+/// Where this process may make groups. Folders are host paths; empty = that controller is not to be had.
+struct CgroupTree {
+  CgroupVersion version = CgroupVersion::kNone;
+  std::string memory;  ///< parent folder for new groups; on v2 the three are the same
+  std::string pids;
+  std::string cpu;
+  std::string why_not; ///< if something is missing: the reason, for people
+  [[nodiscard]] bool has_all() const { return !memory.empty() && !pids.empty() && !cpu.empty(); }
+  bool operator==(const CgroupTree&) const = default;
+};
+
+/// Finds the tree from the text of /proc/self/mountinfo and /proc/self/cgroup. `root` is prefixed to every path that is then looked
+/// at, so that tests can give a made-up tree; "" on a real host. Looks only; makes nothing.
+CgroupTree find_cgroup_tree(std::string_view mountinfo, std::string_view self_cgroup, const std::string& root = "");
+/// The tree of this process.
+CgroupTree find_own_cgroup_tree();
+
+struct CgroupLimits {
+  Bytes memory;
+  std::uint32_t pids = 0;
+  std::uint32_t cpu_millis = 0;
+  bool operator==(const CgroupLimits&) const = default;
+};
+
+struct CgroupCounters {
+  Bytes peak_memory;
+  std::uint64_t memory_kills = 0;
+  std::uint64_t pids_refusals = 0;
+};
+
+class Cgroup {
+ public:
+  /// Makes the group `brig/<name>` in every controller of the tree and sets the limits: memory without swap, pids, cpu.
+  /// All or nothing.
+  static Result<Cgroup> create(const CgroupTree& tree, const std::string& name, const CgroupLimits& limits);
+
+  Cgroup(Cgroup&&) = default;
+  Cgroup& operator=(Cgroup&&) = default;
+  Cgroup(const Cgroup&) = delete;
+  Cgroup& operator=(const Cgroup&) = delete;
+  /// Removes the group if destroy() was not called; failures are left to sweep_cgroups().
+  ~Cgroup();
+
+  /// v1 and hybrid: open `tasks` files, one per controller; empty on v2.
+  [[nodiscard]] const std::vector<Fd>& join_files() const { return join_files_; }
+  /// v2: the open folder for clone3; not open on v1.
+  [[nodiscard]] FdRef clone_target() const { return clone_target_.ref(); }
+
+  /// The limits as the kernel has them now.
+  [[nodiscard]] Result<CgroupLimits> read_limits() const;
+  [[nodiscard]] CgroupCounters counters() const;
+  /// Removes the group. Every process must have ended; EBUSY right after that is retried for a moment.
+  Result<> destroy();
+
+ private:
+  Cgroup() = default;
+  bool is_v2_ = false;
+  std::string memory_;
+  std::string pids_;
+  std::string cpu_;
+  std::vector<Fd> join_files_;
+  Fd clone_target_;
+};
+
+/// Kills and removes the group `brig/<name>` left behind by a process that died. Nothing to do is no error.
+Result<> remove_cgroup(const CgroupTree& tree, const std::string& name);
+
+/// The names of the groups below brig/ in the memory controller.
+std::vector<std::string> list_cgroups(const CgroupTree& tree);
+
+}  // namespace brig::sys

@@ -1,5 +1,8 @@
 /// brig-seccomp: a build tool. Compiles the system-call profile for one architecture and prints it as C++ source, so that no
 /// program that ships needs libseccomp or its milliseconds at run time.
+#include <openssl/sha.h>
+
+#include <array>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -12,6 +15,11 @@ using brig::runtimes::process::Architecture;
 
 int print_program(const brig::runtimes::process::CompiledProfile& profile) {
   std::printf("// Made by brig-seccomp from seccomp_profile.cc; do not edit.\n");
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const unsigned char*>(profile.program.data()), profile.program.size(), digest.data());
+  std::printf("inline constexpr char kSeccompHash[] = \"");
+  for (std::size_t i = 0; i < 8; ++i) std::printf("%02x", digest[i]);
+  std::printf("\";\n");
   std::printf("inline constexpr std::uint32_t kSeccompAllowed = %u;\n", profile.allowed);
   std::printf("inline constexpr unsigned char kSeccompProgram[] = {");
   for (std::size_t i = 0; i < profile.program.size(); ++i) {

@@ -73,6 +73,24 @@ Result<std::optional<Child>> clone(std::uint64_t flags, FdRef cgroup) {
   return std::optional<Child>(Child(Fd(pidfd), static_cast<pid_t>(pid)));
 }
 
+bool place_descriptors(std::span<const Inherited> fds) {
+  // Above every target number, so that no dup can overwrite a source that is still needed.
+  constexpr int kParking = 200;
+  int parked = kParking;
+  int highest = 2;
+  for (const Inherited& fd : fds) {
+    if (::dup3(fd.from.get(), parked++, O_CLOEXEC) < 0) return false;
+    highest = std::max(highest, fd.as);
+  }
+  parked = kParking;
+  for (const Inherited& fd : fds) {
+    if (::dup2(parked++, fd.as) < 0) return false;
+  }
+  // Everything else of ours is close-on-exec; what a careless parent left us is not.
+  constexpr unsigned kCloseRangeCloexec = 1U << 2;  // linux/close_range.h
+  return ::syscall(SYS_close_range, static_cast<unsigned>(highest + 1), ~0U, kCloseRangeCloexec) == 0;
+}
+
 namespace {
 
 /// What the child of spawn() needs; it shares our memory (CLONE_VM) and so may only read it and make system calls.
@@ -87,26 +105,10 @@ struct SpawnJob {
 /// Runs in the child, on its own stack, while the parent is suspended.
 int run_spawned(void* opaque) {
   SpawnJob& job = *static_cast<SpawnJob*>(opaque);
-  // Above every target number, so that no dup2 can overwrite a source that is still needed.
-  constexpr int kParking = 200;
-  int parked = kParking;
-  for (const Inherited& fd : job.fds) {
-    if (::dup3(fd.from.get(), parked++, O_CLOEXEC) < 0) {
-      job.error = errno;
-      ::_exit(127);
-    }
+  if (!place_descriptors(job.fds)) {
+    job.error = errno;
+    ::_exit(127);
   }
-  parked = kParking;
-  for (const Inherited& fd : job.fds) {
-    if (::dup2(parked++, fd.as) < 0) {
-      job.error = errno;
-      ::_exit(127);
-    }
-  }
-  // Everything else of ours is close-on-exec; what a careless parent left us is not.
-  int highest = 2;
-  for (const Inherited& fd : job.fds) highest = std::max(highest, fd.as);
-  ::syscall(SYS_close_range, static_cast<unsigned>(highest + 1), ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC, linux/close_range.h */);
   for (int signal = 1; signal < NSIG; ++signal) {
     struct sigaction action = {};
     if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler != SIG_DFL) {

@@ -55,6 +55,10 @@ struct Inherited {
   int as = -1;
 };
 
+/// In a child that is about to exec: makes exactly these descriptors survive the exec, under their numbers. Only makes system calls.
+/// Every source must be below 200. False, with errno, if the kernel refuses.
+bool place_descriptors(std::span<const Inherited> fds);
+
 /// Starts `program` with exactly these arguments, environment and descriptors; nothing else of ours is inherited.
 /// The parent's signal mask and handlers are not passed on.
 Result<Child> spawn(const std::string& program, std::span<const std::string> arguments,

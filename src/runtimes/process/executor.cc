@@ -23,6 +23,7 @@
 
 #include <cerrno>
 
+#include "runtimes/process/packing.h"
 #include "runtimes/process/plan.h"
 #include "runtimes/process/plan_wire.h"
 #include "sys/abi.h"
@@ -143,7 +144,7 @@ int make_folder(const Room& room, const char* path, std::uint32_t mode) {
   return ::fchmodat(room.root, path, mode, 0) < 0 ? fail() : 0;  // mkdir's mode is cut by the umask
 }
 
-int write_file(const Room& room, const char* path, PlanText text) {
+int write_file(const Room& room, const char* path, PackedText text) {
   const Handle file(::openat(room.root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (file.is_bad()) return fail();
   if (::fchmod(file.get(), 0644) < 0) return fail();
@@ -243,7 +244,7 @@ int drop_capabilities() {
 }
 
 /// Reads the rules from the plan as it goes. Needs no_new_privs.
-int restrict_files(PlanReader& plan) {
+int restrict_files(Unpacker& plan) {
   sys::abi::LandlockRuleset ruleset;
   ruleset.handled_access_fs = plan.number<std::uint64_t>();
   ruleset.scoped = plan.number<std::uint64_t>();
@@ -252,7 +253,7 @@ int restrict_files(PlanReader& plan) {
   const Handle rules(::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0));
   if (rules.is_bad()) return fail();
   for (std::uint32_t i = 0; i < count; ++i) {
-    const PlanText path = plan.text();
+    const PackedText path = plan.text();
     const auto access = plan.number<std::uint64_t>();
     if (plan.is_bad()) return EBADMSG;
     const Handle parent(::open(path.data, O_PATH | O_CLOEXEC));
@@ -265,7 +266,7 @@ int restrict_files(PlanReader& plan) {
   return ::syscall(SYS_landlock_restrict_self, rules.get(), 0) < 0 ? fail() : 0;
 }
 
-int install_seccomp(PlanText bytes) {
+int install_seccomp(PackedText bytes) {
   sock_fprog program = {};
   program.len = static_cast<unsigned short>(bytes.size / sizeof(sock_filter));
   // The plan's buffer does not keep the alignment the kernel's structure asks for.
@@ -276,7 +277,7 @@ int install_seccomp(PlanText bytes) {
 }
 
 /// Performs the step at the front of `plan`: 0, or the errno.
-int perform(Room& room, PlanReader& plan) {  // NOLINT(readability-function-size): one line a step, nothing to split
+int perform(Room& room, Unpacker& plan) {  // NOLINT(readability-function-size): one line a step, nothing to split
   errno = 0;
   const auto text = [&] { return plan.text(); };
   const auto u32 = [&] { return plan.number<std::uint32_t>(); };
@@ -295,20 +296,20 @@ int perform(Room& room, PlanReader& plan) {  // NOLINT(readability-function-size
       return new_root(room, bytes, u32());
     }
     case Opcode::kMakeFolder: {
-      const PlanText path = text();
+      const PackedText path = text();
       return make_folder(room, path.data, u32());
     }
     case Opcode::kMakeLink: {
-      const PlanText target = text();
+      const PackedText target = text();
       return ::symlinkat(target.data, room.root, text().data) < 0 ? fail() : 0;
     }
     case Opcode::kWriteFile: {
-      const PlanText path = text();
+      const PackedText path = text();
       return write_file(room, path.data, text());
     }
     case Opcode::kBindHost: {
-      const PlanText host = text();
-      const PlanText path = text();
+      const PackedText host = text();
+      const PackedText path = text();
       const auto flags = u32();
       const auto device = u64();
       return bind_host(room, host.data, path.data, flags, device, u64());
@@ -318,22 +319,22 @@ int perform(Room& room, PlanReader& plan) {  // NOLINT(readability-function-size
       return attach(room, kFirstSlot + slot, text().data);
     }
     case Opcode::kMountTmpfs: {
-      const PlanText path = text();
+      const PackedText path = text();
       const auto bytes = u64();
       return mount_tmpfs(room, path.data, bytes, u32());
     }
     case Opcode::kMountProc: return mount_proc(room, text().data);
     case Opcode::kMountTerminals: return mount_terminals(room, text().data);
     case Opcode::kBindInside: {
-      const PlanText from = text();
-      const PlanText path = text();
+      const PackedText from = text();
+      const PackedText path = text();
       return bind_inside(room, from.data, path.data, u32());
     }
     case Opcode::kUnmount: return unmount(room, text().data);
     case Opcode::kPivotRoot: return pivot_root(room);
     case Opcode::kSealRoot: return set_attributes(room.root, kReadOnly, false);
     case Opcode::kSetHostname: {
-      const PlanText name = text();
+      const PackedText name = text();
       return ::sethostname(name.data, name.size) < 0 ? fail() : 0;
     }
     case Opcode::kRaiseLoopback: return raise_loopback();
@@ -386,7 +387,7 @@ void execute_plan_or_die() {
   if (!read_exactly(plan_buffer, size)) die(kPlanUnreadable, EBADMSG);
 
   Room room;
-  PlanReader plan(std::span<const char>(plan_buffer, size));
+  Unpacker plan(std::span<const char>(plan_buffer, size));
   for (std::uint32_t step = 0; !plan.is_at_end(); ++step) {
     const int error = perform(room, plan);
     if (plan.is_bad()) die(step, EBADMSG);

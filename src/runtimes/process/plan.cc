@@ -2,10 +2,10 @@
 
 #include <sys/resource.h>
 
-#include <array>
 #include <utility>
 
 #include "base/text.h"
+#include "runtimes/process/packing.h"
 #include "runtimes/process/plan_wire.h"
 
 namespace brig::runtimes::process {
@@ -165,26 +165,7 @@ Result<> check_order(const JailPlan& plan) {
 
 namespace {
 
-class PlanWriter {
- public:
-  template <class Number>
-  void number(Number value) {
-    std::array<char, sizeof value> bytes;
-    std::memcpy(bytes.data(), &value, sizeof value);
-    bytes_.append(bytes.data(), bytes.size());
-  }
-  void text(const std::string& text) {
-    number(static_cast<std::uint32_t>(text.size()));
-    bytes_ += text;
-    bytes_ += '\0';
-  }
-  std::string take() { return std::move(bytes_); }
-
- private:
-  std::string bytes_;
-};
-
-void encode_fields(PlanWriter& out, const Step& step) {
+void encode_fields(Packer& out, const Step& step) {
   std::visit(
       Overloaded{
           [&](const JoinCgroup& s) { out.number(s.slot); },
@@ -217,7 +198,7 @@ void encode_fields(PlanWriter& out, const Step& step) {
 }  // namespace
 
 Result<std::string> encode(const JailPlan& plan) {
-  PlanWriter out;
+  Packer out;
   for (const Step& step : plan.steps) {
     out.number(static_cast<std::uint8_t>(step.index()));
     encode_fields(out, step);

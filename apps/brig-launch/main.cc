@@ -19,6 +19,7 @@
 #include "runtimes/process/launch.h"
 #include "runtimes/process/warden.h"
 #include "sys/file.h"
+#include "sys/process.h"
 #include "sys/seqpacket.h"
 
 namespace {
@@ -93,7 +94,8 @@ class Launcher {
     }
     if (pid < 0) {
       const Reply reply = Failed{Error::last_system("start a warden")};
-      (void)sys::send_message(job->control.ref(), std::as_bytes(std::span(encode(reply))));
+      const std::string text = encode(reply);
+      (void)sys::send_message(job->control.ref(), std::as_bytes(std::span(text)));
       return;
     }
     wardens_[pid] = id;

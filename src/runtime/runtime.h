@@ -13,7 +13,7 @@
 #include "base/result.h"
 #include "policy/policy.h"
 #include "runtime/attestation.h"
-#include "runtime/exit.h"
+#include "runtime/cell_report.h"
 
 namespace brig::runtime {
 
@@ -43,14 +43,6 @@ struct CellSpec {
   std::string id;                  ///< 1–64 of [a-z0-9-]; names the cgroup and shows in errors
   policy::Policy policy;
   Milliseconds lifetime{0};        ///< the kernel ends the cell after this, whatever else is stopped
-};
-
-/// Final figures of a cell, measured outside it.
-struct CellReport {
-  Usage usage;                       ///< wall is the cell's whole life
-  std::uint64_t memory_kills = 0;    ///< processes the out-of-memory killer ended inside
-  std::uint64_t pids_refusals = 0;   ///< forks refused by the pids limit
-  bool has_expired = false;          ///< the lifetime ended it
 };
 
 class Cell {

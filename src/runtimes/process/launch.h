@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "runtime/attestation.h"
-#include "runtime/runtime.h"
+#include "runtime/cell_report.h"
 
 namespace brig::runtimes::process {
 

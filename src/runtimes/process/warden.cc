@@ -38,7 +38,8 @@ constexpr std::uint32_t kFirstOutsideId = 0x70000000;
 
 void send_reply(FdRef control, const Reply& reply) {
   // If the owner is gone there is nobody to tell; the caller goes on to take the sandbox down.
-  (void)sys::send_message(control, std::as_bytes(std::span(encode(reply))));
+  const std::string bytes = encode(reply);
+  (void)sys::send_message(control, std::as_bytes(std::span(bytes)));
 }
 
 /// Ends this process (SIGKILL, which works also while it is stopped) after `lifetime`.
@@ -73,8 +74,8 @@ bool keep_capabilities() {
   sets[1].inheritable = sets[1].permitted;
   if (::syscall(SYS_capset, &header, sets) < 0) return false;
   // What the plan's steps need: mounts and hostname, ids, loopback, and giving up the rest.
-  for (unsigned long capability : {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_NET_ADMIN, CAP_SETPCAP}) {
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0) return false;
+  for (int capability : {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_NET_ADMIN, CAP_SETPCAP}) {
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, static_cast<unsigned long>(capability), 0, 0) < 0) return false;
   }
   return true;
 }

@@ -1,0 +1,23 @@
+#pragma once
+/// The process wall: Linux namespaces, a system-call filter, Landlock, cgroups, no capabilities, a root file system of its own.
+#include <memory>
+#include <string>
+
+#include "async/task.h"
+#include "runtime/runtime.h"
+
+namespace brig::runtimes::process {
+
+struct ProcessRuntimeOptions {
+  std::string launcher;       ///< path of brig-launch; brig-init lies beside it
+  bool is_single_use = false; ///< exactly one cell will be made: the launcher watches it itself, which saves a fork
+};
+
+/// Makes nothing yet: brig-launch is started by the first create(). `executor`'s io_context outlives the runtime; one thread.
+std::unique_ptr<runtime::Runtime> make_process_runtime(asio::any_io_executor executor, ProcessRuntimeOptions options);
+
+/// Removes what a killed Brig left: groups named by an id whose sandbox is dead. For the start of a program; safe beside others, whose
+/// groups hold processes or are younger than a second.
+void sweep_leftovers();
+
+}  // namespace brig::runtimes::process

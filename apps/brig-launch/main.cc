@@ -5,6 +5,7 @@
 /// served in this process, without a fork.
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -60,13 +61,18 @@ class Launcher {
       if (events[1].revents != 0) reap(children.ref());
       if (events[0].revents == 0) continue;
       auto message = TRY(sys::receive_message(requests.ref(), buffer));
-      if (message.size == 0) return {};  // the owner is gone; the wardens see the end of their own sockets
+      if (message.size == 0) break;  // the owner is gone; the wardens see the end of their own sockets
       launch(std::span(buffer).first(message.size), std::move(message.fds));
-      if (is_once_) return {};
+      if (is_once_) break;
     }
+    sys::sweep_cgroups(host_.cgroups, kLeftoverAge);  // here, where nobody waits for us
+    return {};
   }
 
  private:
+  /// A group without processes for that long was left by a warden that was killed.
+  static constexpr Milliseconds kLeftoverAge{10'000};
+
   /// SIGCHLD as a descriptor.
   static Result<Fd> watch_children() {
     sigset_t set;
@@ -123,6 +129,8 @@ class Launcher {
 };
 
 Result<> launch_all(bool is_once) {
+  // Root's supplementary groups would stay with every sandbox: setgroups is denied once a user namespace exists.
+  if (::geteuid() == 0 && ::setgroups(0, nullptr) < 0) return Error::last_system("drop the supplementary groups");
   const std::string folder = TRY(sys::program_folder());
   const Fd program = TRY(sys::open(folder + "/brig-init", O_RDONLY).context("find brig-init beside brig-launch"));
   Fd init = TRY(sys::sealed_copy(program.ref(), "brig-init"));

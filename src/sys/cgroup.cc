@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <memory>
 #include <set>
 
 #include "sys/file.h"
@@ -337,16 +338,21 @@ Result<> remove_cgroup(const CgroupTree& tree, const std::string& name) {
   return worst;
 }
 
-std::vector<std::string> list_cgroups(const CgroupTree& tree) {
-  std::vector<std::string> names;
-  if (tree.memory.empty()) return names;
-  DIR* folder = ::opendir((tree.memory + "/brig").c_str());
-  if (folder == nullptr) return names;
-  while (const dirent* entry = ::readdir(folder)) {  // NOLINT(concurrency-mt-unsafe): one thread, one stream
-    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+void sweep_cgroups(const CgroupTree& tree, Milliseconds age) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  for (const std::string& parent : std::set<std::string>{tree.memory, tree.pids, tree.cpu}) {
+    if (parent.empty()) continue;
+    const std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> folder(::opendir((parent + "/brig").c_str()));
+    if (folder == nullptr) continue;
+    while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread, one stream
+      if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+      struct stat info = {};
+      if (::fstatat(::dirfd(folder.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0) continue;
+      if ((now.tv_sec - info.st_mtim.tv_sec) * 1000 < age.count()) continue;  // perhaps its first process has not joined yet
+      (void)::unlinkat(::dirfd(folder.get()), entry->d_name, AT_REMOVEDIR);   // refused (EBUSY) while a process is in it
+    }
   }
-  ::closedir(folder);
-  return names;
 }
 
 }  // namespace brig::sys

@@ -86,7 +86,7 @@ class Cgroup {
 /// Kills and removes the group `brig/<name>` left behind by a process that died. Nothing to do is no error.
 Result<> remove_cgroup(const CgroupTree& tree, const std::string& name);
 
-/// The names of the groups below brig/ in the memory controller.
-std::vector<std::string> list_cgroups(const CgroupTree& tree);
+/// Removes the empty groups below brig/ that are older than `age`: what killed wardens left. Groups with processes are alive.
+void sweep_cgroups(const CgroupTree& tree, Milliseconds age);
 
 }  // namespace brig::sys

@@ -56,7 +56,7 @@ struct Inherited {
 };
 
 /// In a child that is about to exec: makes exactly these descriptors survive the exec, under their numbers. Only makes system calls.
-/// Every source must be below 200. False, with errno, if the kernel refuses.
+/// Every source must be below 180; numbers from 190 on are used on the way. False, with errno, if the kernel refuses.
 bool place_descriptors(std::span<const Inherited> fds);
 
 /// Starts `program` with exactly these arguments, environment and descriptors; nothing else of ours is inherited.

@@ -181,8 +181,7 @@ class ProcessRuntime final : public runtime::Runtime {
   Task<std::unique_ptr<runtime::Cell>> create(runtime::CellSpec spec) override {
     CO_TRY(std::vector<std::string> weaknesses, admit(spec.policy));
     CO_TRY_VOID(start_launcher());
-    auto control = sys::seqpacket_pair();
-    CO_TRY(auto control_ends, std::move(control));
+    CO_TRY(auto control_ends, sys::seqpacket_pair());
     CO_TRY(auto channel_ends, sys::stream_pair());
     CO_TRY_VOID(send_request(spec, control_ends.second.ref(), channel_ends.second.ref()));
     control_ends.second.reset();
@@ -204,8 +203,9 @@ class ProcessRuntime final : public runtime::Runtime {
     if (launcher_.is_running()) return {};
     auto [ours, theirs] = TRY(sys::seqpacket_pair());
     const Fd null = TRY(sys::open("/dev/null", O_RDWR));
+    const FdRef complaints = ::fcntl(STDERR_FILENO, F_GETFD) < 0 ? null.ref() : FdRef(STDERR_FILENO);
     const std::vector<std::string> arguments = options_.is_single_use ? std::vector<std::string>{"--once"} : std::vector<std::string>{};
-    const std::vector<sys::Inherited> fds{{null.ref(), 0}, {null.ref(), 1}, {FdRef(STDERR_FILENO), 2}, {theirs.ref(), kLaunchSocketFd}};
+    const std::vector<sys::Inherited> fds{{null.ref(), 0}, {null.ref(), 1}, {complaints, 2}, {theirs.ref(), kLaunchSocketFd}};
     launcher_ = TRY(sys::spawn(options_.launcher, arguments, {}, fds));
     requests_ = std::move(ours);
     return {};

@@ -16,8 +16,4 @@ struct ProcessRuntimeOptions {
 /// Makes nothing yet: brig-launch is started by the first create(). `executor`'s io_context outlives the runtime; one thread.
 std::unique_ptr<runtime::Runtime> make_process_runtime(asio::any_io_executor executor, ProcessRuntimeOptions options);
 
-/// Removes what a killed Brig left: groups named by an id whose sandbox is dead. For the start of a program; safe beside others, whose
-/// groups hold processes or are younger than a second.
-void sweep_leftovers();
-
 }  // namespace brig::runtimes::process

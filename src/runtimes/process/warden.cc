@@ -1,5 +1,6 @@
 #include "runtimes/process/warden.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
@@ -82,12 +83,13 @@ bool keep_capabilities() {
 
 /// In the child: becomes brig-init with exactly these descriptors. Returns only on failure.
 void become_init(FdRef init, std::span<const sys::Inherited> fds) {
-  if (!keep_capabilities()) return;
-  if (!sys::place_descriptors(fds)) return;
+  constexpr int kProgramFd = 190;  // out of the way of the numbers that are about to be used; gone after the exec
+  if (::dup3(init.get(), kProgramFd, O_CLOEXEC) < 0) return;
+  if (!keep_capabilities() || !sys::place_descriptors(fds)) return;
   static char name[] = "brig-init";
   char* const arguments[] = {name, nullptr};
   char* const environment[] = {nullptr};
-  ::syscall(SYS_execveat, init.get(), "", arguments, environment, AT_EMPTY_PATH);
+  ::syscall(SYS_execveat, kProgramFd, "", arguments, environment, AT_EMPTY_PATH);
 }
 
 class Warden {

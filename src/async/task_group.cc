@@ -3,6 +3,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <list>
 
 namespace brig {
@@ -36,11 +37,14 @@ void TaskGroup::spawn(Task<> task) {
 }
 
 void TaskGroup::cancel() {
-  // Emitting never completes a task in place, but be safe against a completion that erases its own signal.
-  for (auto at = state_->signals.begin(); at != state_->signals.end();) {
-    const auto signal = at++;
-    signal->emit(asio::cancellation_type::terminal);
-  }
+  // From inside the io_context only: elsewhere co_spawn would post the signal, with a bare pointer into the task's frame, and the
+  // task may end before that is run (Asio 1.81). Whoever has ended by then is no longer in the list.
+  asio::dispatch(executor_, [state = state_] {
+    for (auto at = state->signals.begin(); at != state->signals.end();) {
+      const auto signal = at++;
+      signal->emit(asio::cancellation_type::terminal);
+    }
+  });
 }
 
 std::size_t TaskGroup::size() const { return state_->signals.size(); }

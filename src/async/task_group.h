@@ -23,7 +23,7 @@ class TaskGroup {
   ~TaskGroup();
 
   void spawn(Task<> task);
-  /// Asks every task to end. Idempotent; the group may be used again.
+  /// Asks every task to end. Nothing may be spawned afterwards.
   void cancel();
   /// Tasks that have not ended.
   [[nodiscard]] std::size_t size() const;

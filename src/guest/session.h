@@ -52,10 +52,10 @@ struct TerminalSize {
 enum class Credit : std::uint8_t { kAutomatic, kManual };
 
 struct ExecRequest {
-  std::vector<std::string> argv;            ///< argv[0] without a slash is looked for in PATH of `env`
-  std::vector<std::string> env;             ///< "NAME=value", all of it
+  std::vector<std::string> argv{};          ///< argv[0] without a slash is looked for in PATH of `env`
+  std::vector<std::string> env{};           ///< "NAME=value", all of it
   std::string cwd = "/workspace";
-  std::optional<TerminalSize> terminal;     ///< a terminal instead of pipes: all output is Stream::kOut
+  std::optional<TerminalSize> terminal{};   ///< a terminal instead of pipes: all output is Stream::kOut
   bool has_stdin = false;                   ///< a pipe; else /dev/null. A terminal always has input
   bool wants_results = false;               ///< descriptor 3 is a pipe that comes back as Stream::kResults
   Credit credit = Credit::kAutomatic;

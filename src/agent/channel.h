@@ -1,0 +1,91 @@
+#pragma once
+/// Channel: one operation of the host: a command, or a file being written, read or listed.
+///
+/// The loop asks it what to poll for and tells it what is ready; it moves bytes between its descriptors and the Output, never more
+/// than the host's credit allows, and knows when it is over.
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "agent/files.h"
+#include "agent/output.h"
+#include "agent/spawn.h"
+#include "guest/wire.h"
+
+namespace brig::agent {
+
+class Channel {
+ public:
+  enum class Kind : std::uint8_t { kFree, kExec, kWrite, kRead, kList };
+
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] std::uint32_t id() const { return id_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+  // Each answers at once (Started, Failed …) and leaves the channel free if that was all.
+  void start(std::uint32_t id, const guest::Exec& request, Output& output);
+  void start(std::uint32_t id, const guest::WriteFile& request, Output& output);
+  void start(std::uint32_t id, const guest::ReadFile& request, Output& output);
+  void start(std::uint32_t id, const guest::List& request, Output& output);
+
+  // What the host sends; false if it broke the protocol.
+  [[nodiscard]] bool on_data(std::span<const std::byte> bytes, Output& output);
+  [[nodiscard]] bool on_end(Output& output);
+  [[nodiscard]] bool on_window(std::uint32_t bytes);
+  [[nodiscard]] bool on_signal(int number) const;
+  [[nodiscard]] bool on_resize(const guest::Resize& size) const;
+  /// Kills and closes everything. The channel is free afterwards.
+  void close();
+
+  /// The command has ended: its pipes are emptied as far as they go, then Exited is due.
+  void on_exit(int status, const rusage& usage, Output& output);
+
+  /// At most this many descriptors to poll.
+  static constexpr std::size_t kPollMax = 4;
+  std::size_t poll_for(std::span<pollfd, kPollMax> fds, const Output& output) const;
+  /// Handles one polled descriptor.
+  void on_ready(const pollfd& ready, Output& output);
+  /// Does what needs no descriptor: reads files, walks trees, reports an exit. True if there is more to do at once.
+  bool advance(Output& output);
+
+ private:
+  struct Source {
+    int fd = -1;
+    guest::Stream stream = guest::Stream::kOut;
+  };
+
+  void open(std::uint32_t id, Kind kind);
+  void pump(Source& source, Output& output);
+  void flush_stdin(Output& output);
+  void close_stdin();
+  void grant(std::size_t bytes, Output& output);
+  void report_exit(Output& output);
+  void finish_if_over();
+  bool read_file(Output& output);
+  void fail(int os_error, const char* step, Output& output);
+
+  Kind kind_ = Kind::kFree;
+  bool has_terminal_ = false;
+  bool is_input_ended_ = false;   ///< the host said so; the program hears it when all bytes are written
+  bool is_exit_due_ = false;      ///< the command has ended and the host does not know yet
+  bool is_exit_told_ = false;
+  std::uint32_t id_ = 0;
+  std::uint32_t to_host_ = 0;     ///< credit we have
+  std::uint32_t to_us_ = 0;       ///< credit the host has
+  std::uint32_t taken_ = 0;       ///< consumed and not granted again yet
+  pid_t pid_ = -1;
+  int in_ = -1;                   ///< the command's input, or the file
+  Source sources_[3];
+  guest::Exited exited_;
+  std::byte* held_ = nullptr;     ///< input that the program does not read yet: kStdinWindow bytes, allocated when needed
+  std::size_t held_begin_ = 0;
+  std::size_t held_end_ = 0;
+  std::uint64_t left_ = 0;        ///< bytes still to read from the file
+  ListJob* list_ = nullptr;
+};
+
+}  // namespace brig::agent

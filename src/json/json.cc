@@ -6,7 +6,6 @@
 #include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <cmath>
-#include <optional>
 #include <set>
 #include <vector>
 
@@ -140,14 +139,6 @@ std::string describe(const error_code& ec, std::string_view text, std::size_t of
   if (ec == error::exponent_overflow) return "the number is too large";
   if (ec == error::syntax && offset < text.size()) return "unexpected \"" + printable(text.substr(offset, 1)) + "\"";
   return ec.message();
-}
-
-std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
-  if (is_utf8(text)) return std::nullopt;
-  const std::string lossy = utf8_lossy(text);
-  std::size_t at = 0;
-  while (at < text.size() && text[at] == lossy[at]) ++at;
-  return at;
 }
 
 Error error_at(std::string_view text, std::size_t offset, const std::string& what) {

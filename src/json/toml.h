@@ -1,7 +1,9 @@
 #pragma once
 /// Strict, bounded TOML: a tree of our own with the place of every key and value.
 ///
-/// Over toml++, whose headers stay in toml.cc. TOML itself forbids duplicate keys. Tables keep the order of the text.
+/// A reader of TOML 1.0 of our own, because toml++ 3.3 aborts on malformed keys ("[)]", a key that starts with a letter outside
+/// ASCII) and destroys deep dotted keys recursively without a bound. Dates and times are recognised by their beginning only.
+/// Tables keep the order of the text.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -1,7 +1,5 @@
 #include "json/utf8.h"
 
-#include <cstddef>
-
 #include "base/text.h"
 
 namespace brig::json {
@@ -51,6 +49,16 @@ std::string utf8_lossy(std::string_view bytes) {
     bytes.remove_prefix(part.length);
   }
   return out;
+}
+
+std::optional<std::size_t> first_invalid_utf8(std::string_view bytes) {
+  if (is_utf8(bytes)) return std::nullopt;
+  std::size_t at = 0;
+  while (true) {
+    const Part part = next_part(bytes.substr(at));
+    if (!part.is_well_formed) return at;
+    at += part.length;
+  }
 }
 
 }  // namespace brig::json

@@ -5,7 +5,7 @@
 #include <boost/json/value.hpp>
 
 #include "json/json.h"
-#include "policy/golden_for_test.h"
+#include "base/testing/golden.h"
 #include "policy/preset.h"
 
 namespace brig::policy {

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "policy/golden_for_test.h"
+#include "base/testing/golden.h"
 #include "policy/preset.h"
 #include "policy/validate.h"
 

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <string>
 
-namespace brig::policy {
+namespace brig {
 
 /// Compares `text` with the file at `path` (relative to the source tree).
 inline void expect_golden(const std::string& path, const std::string& text) {
@@ -22,4 +22,4 @@ inline void expect_golden(const std::string& path, const std::string& text) {
   EXPECT_EQ(kept.str(), text) << path << " differs: if that is meant, run the test with BRIG_ACCEPT=1 and review the change";
 }
 
-}  // namespace brig::policy
+}  // namespace brig

@@ -1,0 +1,112 @@
+#include "service/results.h"
+
+#include <array>
+#include <boost/json/value.hpp>
+
+#include "json/json.h"
+
+namespace brig::service {
+namespace {
+
+bool is_mime(std::string_view text) {
+  if (text.empty() || text.size() > 100 || text.find('/') == std::string_view::npos) return false;
+  for (const char c : text) {
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!is_letter && std::string_view("/+-.;=_").find(c) == std::string_view::npos) return false;
+  }
+  return true;
+}
+
+std::string text_of(const boost::json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::optional<RichResult> result_of(const boost::json::object& object) {
+  const auto* data = object.if_contains("data");
+  if (data == nullptr || !data->is_object() || data->get_object().empty() || data->get_object().size() > kFormsMax) return {};
+  RichResult result;
+  for (const auto& [mime, form] : data->get_object()) {
+    if (!is_mime(mime) || !form.is_string()) return {};
+    result.forms.emplace_back(mime, form.get_string());
+  }
+  return result;
+}
+
+}  // namespace
+
+const std::string* RichResult::find(std::string_view mime) const {
+  for (const auto& [type, form] : forms) {
+    if (type == mime) return &form;
+  }
+  return nullptr;
+}
+
+void Results::append(std::span<const std::byte> bytes) {
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    const std::string_view piece = rest.substr(0, end);
+    if (!is_skipping_ && line_.size() + piece.size() > kResultLineMax) {
+      is_skipping_ = true;
+      ++dropped_;
+      line_ = {};
+    }
+    if (!is_skipping_) line_ += piece;
+    if (end == std::string_view::npos) return;
+    finish();
+    rest.remove_prefix(end + 1);
+  }
+}
+
+void Results::finish() {
+  if (!is_skipping_ && !line_.empty()) take_line(line_);
+  line_.clear();
+  is_skipping_ = false;
+}
+
+void Results::take_line(std::string_view line) {
+  const auto record = json::parse(line, {.max_bytes = kResultLineMax, .max_depth = 4});
+  if (record && record->is_object() && kept_ + line.size() <= kResultBytesMax) {
+    const auto& object = record->get_object();
+    const std::string type = text_of(object, "type");
+    if (type == "error" && !error_) {
+      error_ = ProgramError{text_of(object, "name"), text_of(object, "value"), text_of(object, "traceback")};
+      kept_ += line.size();
+      return;
+    }
+    if (auto result = result_of(object); type == "result" && result && items_.size() < kResultsMax) {
+      items_.push_back(*std::move(result));
+      kept_ += line.size();
+      return;
+    }
+  }
+  ++dropped_;
+}
+
+std::optional<std::string> base64_bytes(std::string_view text) {
+  if (text.size() % 4 != 0) return {};
+  std::size_t padding = 0;
+  while (padding < 2 && text.ends_with('=')) {
+    text.remove_suffix(1);
+    ++padding;
+  }
+  std::string bytes;
+  bytes.reserve(text.size() * 3 / 4);
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const std::size_t digit =
+        std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").find(c);
+    if (digit == std::string_view::npos) return {};
+    bits = bits << 6 | static_cast<std::uint32_t>(digit);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      bytes += static_cast<char>(bits >> count & 0xff);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace brig::service

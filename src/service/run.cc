@@ -1,0 +1,324 @@
+#include "service/run.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "async/notifier.h"
+#include "async/task_group.h"
+#include "async/timer.h"
+#include "base/text.h"
+#include "runtime/judge.h"
+#include "service/input.h"
+
+namespace brig::service {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using runtime::HostAct;
+
+constexpr Milliseconds kStartLimit{10'000};    ///< to create a sandbox, and to start a program in it
+constexpr Milliseconds kCollectLimit{30'000};  ///< to list and bring out files
+constexpr Milliseconds kDestroyLimit{10'000};
+/// How much longer than the command's time limit the kernel lets the sandbox live: the host's own timer comes first, and there is
+/// time to bring files out.
+constexpr Milliseconds kLifetimeSlack{10'000};
+/// After the program's end: how long its last output may take while nothing comes, and how often that is granted.
+constexpr Milliseconds kDrainGrace{100};
+constexpr int kDrainRounds = 20;
+constexpr std::size_t kInputChunk = std::size_t{64} << 10;
+
+Milliseconds since(Clock::time_point start) { return std::chrono::duration_cast<Milliseconds>(Clock::now() - start); }
+
+/// What an error of the session means if it is the guest's doing; none if it is ours.
+std::optional<HostAct> guests_doing(const Error& error) {
+  if (error.os_error() != 0) return {};
+  if (error.code() == Code::kInternal) return HostAct::kProtocolBroken;
+  if (error.code() == Code::kUnavailable) return HostAct::kChannelLost;
+  return {};
+}
+
+/// The host's input into the program until either has enough. Owns all it touches: it may outlive the run for a moment.
+Task<> pump(std::shared_ptr<guest::Process> process, HostInput input) {
+  std::vector<std::byte> buffer(kInputChunk);
+  for (;;) {
+    CO_TRY(const std::size_t count, co_await input.read_some(buffer));
+    if (count == 0) co_return process->close_stdin();
+    CO_TRY_VOID(co_await process->write_stdin(std::span(buffer).first(count)));
+  }
+}
+
+class Run final : public guest::OutputSink {
+ public:
+  Run(asio::any_io_executor executor, TaskSpec spec, RunObserver& observer)
+      : executor_(executor),
+        over_(executor),
+        spec_(std::move(spec)),
+        observer_(observer),
+        report_{.out = Capture(spec_.policy.limits.output), .err = Capture(spec_.policy.limits.output)} {}
+
+  Task<RunReport> go(runtime::Runtime& runtime);
+
+  void on_output(guest::Stream stream, std::span<const std::byte> bytes) override;
+
+ private:
+  Task<> live(runtime::Cell& cell);
+  Task<> start(guest::Session& session);
+  Task<> watch();
+  Task<> collect(guest::Session& session);
+  Result<> save_figures();
+  void could_not_start(const Error& error);
+  Error explained(Error error) const;
+  [[nodiscard]] std::optional<std::vector<std::string>> inputs() const;
+
+  asio::any_io_executor executor_;
+  Notifier over_;  ///< output_total is exceeded
+  TaskSpec spec_;
+  RunObserver& observer_;
+  Launch launch_;
+  std::optional<OutFolder> folder_;
+  std::shared_ptr<guest::Process> process_;
+  Clock::time_point started_;
+  std::uint64_t printed_ = 0;  ///< stdout and stderr
+  std::uint64_t seen_ = 0;     ///< and results
+  runtime::Observed observed_;
+  RunReport report_;
+};
+
+void Run::on_output(guest::Stream stream, std::span<const std::byte> bytes) {
+  seen_ += bytes.size();
+  if (stream == guest::Stream::kResults) return report_.results.append(bytes);
+  if (observed_.act == HostAct::kOutputTotal) return;
+  printed_ += bytes.size();
+  Capture& capture = stream == guest::Stream::kErr ? report_.err : report_.out;
+  const std::size_t live = capture.append(bytes);
+  if (live > 0) observer_.on_head(stream, bytes.first(live));
+  if (printed_ > spec_.policy.limits.output_total.count) {
+    observed_.act = HostAct::kOutputTotal;
+    over_.notify();
+  }
+}
+
+Task<RunReport> Run::go(runtime::Runtime& runtime) {
+  if (const auto* script = std::get_if<Script>(&spec_.program)) {
+    CO_TRY(launch_, launch_of(*script));
+  } else {
+    launch_.argv = std::get<Command>(spec_.program).argv;
+  }
+  if (spec_.out) {
+    CO_TRY(folder_, OutFolder::open(*spec_.out));
+  }
+  CO_TRY_VOID(runtime.admit(spec_.policy));
+  runtime::CellSpec cell_spec{.id = spec_.id, .policy = spec_.policy, .lifetime = spec_.policy.limits.timeout + kLifetimeSlack};
+  CO_TRY(const auto cell, co_await with_timeout(kStartLimit, runtime.create(std::move(cell_spec)), "creating the sandbox"));
+  report_.attestation = cell->attestation();
+
+  auto lived = co_await live(*cell);
+  if (!lived) {
+    const auto act = guests_doing(lived.error());
+    if (!act) co_return std::move(lived).error();  // the cell's end is its destructor's
+    if (observed_.act == HostAct::kNone) observed_.act = *act;
+    report_.note = lived.error().message();
+  }
+  auto destroyed = co_await with_timeout(kDestroyLimit, cell->destroy(), "removing the sandbox");
+  if (destroyed) {
+    observed_.cell = *destroyed;
+  } else {
+    report_.trouble = std::move(destroyed).error();
+  }
+  report_.results.finish();
+  if (folder_ && !report_.trouble) {
+    if (auto saved = save_figures(); !saved) report_.trouble = std::move(saved).error();
+  }
+  observed_.is_output_elided = report_.out.elided() + report_.err.elided() > 0;
+  runtime::Verdict verdict = judge(observed_, spec_.policy.limits);
+  report_.exit = verdict.exit;
+  report_.limits_hit = std::move(verdict.limits_hit);
+  co_return std::move(report_);
+}
+
+/// Everything between the sandbox's creation and its end. A guest's misdeed is an Error that guests_doing() knows.
+Task<> Run::live(runtime::Cell& cell) {
+  CO_TRY(const auto session, guest::Session::connect(executor_, cell.take_channel()));
+  started_ = Clock::now();
+  auto begun = co_await with_timeout(kStartLimit, start(*session), "starting the program");
+  if (!begun) co_return explained(std::move(begun).error());
+  if (process_) {
+    TaskGroup feeding(executor_);
+    if (spec_.input.is_open()) {
+      CO_TRY(auto input, HostInput::open(spec_.input));
+      feeding.spawn(pump(process_, std::move(input)));
+    }
+    auto watched = co_await watch();
+    observed_.wall = since(started_);
+    if (!watched) co_return std::move(watched).error();
+  }
+  if (observed_.word && observed_.act == HostAct::kNone && (folder_ || spec_.wants_files)) {
+    auto collected = co_await with_timeout(kCollectLimit, collect(*session), "bringing files out");
+    if (!collected) report_.note = "the files of the program are incomplete: " + collected.error().message();
+  }
+  process_.reset();
+  co_return Result<>();
+}
+
+/// Sends the files and the command at once and then waits for the answers: one round trip.
+Task<> Run::start(guest::Session& session) {
+  std::vector<Task<>> writes;
+  bool is_large = false;
+  for (const GuestFile& file : launch_.files) {
+    writes.push_back(session.write_file(file.path, std::as_bytes(std::span(file.text)), {.creates_parents = true}));
+    is_large = is_large || file.text.size() > guest::kWindow;
+  }
+  const auto finish_writes = [](std::vector<Task<>> all) -> Task<> {
+    for (Task<>& write : all) {
+      auto written = co_await std::move(write);
+      if (!written) co_return std::move(written).error().context("write the program into the sandbox");
+    }
+    co_return Result<>();
+  };
+  if (is_large) {  // more than goes out at the call: the command would start before its text is there
+    CO_TRY_VOID(co_await finish_writes(std::exchange(writes, {})));
+  }
+  guest::ExecRequest request{.argv = launch_.argv, .env = environment_of(spec_.policy), .has_stdin = spec_.input.is_open(),
+                             .wants_results = true};
+  auto starting = session.exec(std::move(request), *this);
+  CO_TRY_VOID(co_await finish_writes(std::move(writes)));
+  auto process = co_await std::move(starting);
+  if (process) {
+    process_ = *std::move(process);
+  } else if (process.error().os_error() != 0) {
+    could_not_start(process.error());
+    if (!observed_.word && observed_.act == HostAct::kNone) co_return std::move(process).error();
+  } else {
+    co_return std::move(process).error();
+  }
+  co_return Result<>();
+}
+
+/// A command that does not exist ends as it does in a shell; no process left is the pids limit. Everything else is our failure.
+void Run::could_not_start(const Error& error) {
+  if (error.os_error() == EAGAIN) {
+    observed_.act = HostAct::kNoProcessLeft;
+    report_.note = "the sandbox may have no further process";
+    return;
+  }
+  const auto* command = std::get_if<Command>(&spec_.program);
+  if (command == nullptr || command->argv.empty()) return;
+  const std::string name = "\"" + printable(command->argv.front()) + "\"";
+  if (error.os_error() == ENOENT) {
+    observed_.word = runtime::GuestWord{.value = 127};
+    report_.note = "no program " + name + " inside the sandbox (PATH=/usr/local/bin:/usr/bin:/bin)";
+  } else if (error.os_error() == EACCES || error.os_error() == ENOEXEC) {
+    observed_.word = runtime::GuestWord{.value = 126};
+    report_.note = name + " cannot be executed inside the sandbox: " + error.message();
+  }
+}
+
+Error Run::explained(Error error) const {
+  const auto* script = std::get_if<Script>(&spec_.program);
+  if (script != nullptr && error.os_error() == ENOENT) return {Code::kNotFound, missing_interpreter(*script->language)};
+  return error;
+}
+
+Task<> Run::watch() {
+  using namespace asio::experimental::awaitable_operators;
+  if (observed_.act != HostAct::kNone) co_return Result<>();
+  auto winner = co_await (process_->wait() || sleep(spec_.policy.limits.timeout) || over_.wait());
+  if (winner.index() == 1) observed_.act = HostAct::kTimeout;
+  if (winner.index() != 0) co_return Result<>();
+  CO_TRY(const guest::ProcessEnd end, std::get<0>(std::move(winner)));
+  observed_.word = runtime::GuestWord{
+      .is_signalled = end.is_signalled,
+      .value = end.value,
+      .cpu = std::chrono::duration_cast<Milliseconds>(end.cpu_user + end.cpu_system),
+      .peak_memory = end.max_rss,
+      .is_disk_full = end.is_disk_full,
+  };
+  for (int round = 0; round < kDrainRounds && observed_.act == HostAct::kNone; ++round) {
+    const std::uint64_t before = seen_;
+    CO_TRY(const bool is_all, co_await process_->drain(kDrainGrace));
+    if (is_all || seen_ == before) break;
+  }
+  co_return Result<>();
+}
+
+/// The paths below the working folder that are no output, or none if all of it is an input.
+std::optional<std::vector<std::string>> Run::inputs() const {
+  const GuestPath workspace = *GuestPath::parse("/workspace");
+  std::vector<std::string> paths;
+  const auto add = [&](const GuestPath& path) {
+    if (path.is_within(workspace)) paths.push_back(path.text().substr(std::min(path.text().size(), workspace.text().size() + 1)));
+  };
+  for (const GuestFile& file : launch_.files) add(file.path);
+  for (const policy::Mount& mount : spec_.policy.mounts) {
+    if (workspace.is_within(mount.to)) return {};
+    add(mount.to);
+  }
+  return paths;
+}
+
+Task<> Run::collect(guest::Session& session) {
+  auto ignored = inputs();
+  if (!ignored) co_return Result<>();
+  const CollectLimits limits{.bytes = spec_.policy.limits.disk, .files = spec_.policy.limits.out_files};
+  const GuestPath workspace = *GuestPath::parse("/workspace");
+  CO_TRY(report_.files, co_await list_files(session, workspace, *std::move(ignored), limits));
+  if (!folder_) co_return Result<>();
+  auto collected = co_await collect_files(session, workspace, report_.files, *folder_, limits);
+  if (collected || collected.error().os_error() == 0) co_return collected;
+  report_.trouble = std::move(collected).error();
+  co_return Result<>();
+}
+
+Result<> Run::save_figures() {
+  int number = 0;
+  for (const RichResult& result : report_.results.items()) {
+    const std::string* png = result.find("image/png");
+    if (png == nullptr) continue;
+    const auto bytes = base64_bytes(*png);
+    if (!bytes) continue;
+    std::string name;
+    do {
+      name = "figure-" + std::to_string(++number) + ".png";
+    } while (std::ranges::find(report_.files.files, name, &OutFile::path) != report_.files.files.end());
+    auto writer = TRY(folder_->create(name).context("save a figure"));
+    TRY(writer.write(std::as_bytes(std::span(*bytes))).context("save a figure in " + folder_->path().text()));
+    TRY(writer.finish(false).context("save a figure in " + folder_->path().text()));
+    report_.figures.push_back(std::move(name));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> environment_of(const policy::Policy& policy) {
+  std::vector<policy::Variable> variables = {
+      {"PATH", "/usr/local/bin:/usr/bin:/bin"},
+      {"HOME", "/home/user"},
+      {"USER", "user"},
+      {"LANG", "C.UTF-8"},
+      {"MPLBACKEND", "Agg"},             // there is no display; looking for one imports every toolkit
+      {"PYTHONDONTWRITEBYTECODE", "1"},  // nobody imports it a second time, and it would be collected as output
+  };
+  for (const policy::Variable& variable : policy.environment) {
+    const auto same = std::ranges::find(variables, variable.name, &policy::Variable::name);
+    if (same != variables.end()) {
+      same->value = variable.value;
+    } else {
+      variables.push_back(variable);
+    }
+  }
+  std::vector<std::string> environment;
+  for (const policy::Variable& variable : variables) environment.push_back(variable.name + "=" + variable.value);
+  return environment;
+}
+
+Task<RunReport> run_task(runtime::Runtime& runtime, TaskSpec spec, RunObserver& observer) {
+  Run run(co_await asio::this_coro::executor, std::move(spec), observer);
+  auto report = co_await run.go(runtime);
+  co_return report;
+}
+
+}  // namespace brig::service

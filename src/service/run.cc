@@ -50,6 +50,14 @@ Task<> pump(std::shared_ptr<guest::Process> process, HostInput input) {
   }
 }
 
+Task<> finish_all(std::vector<Task<>> writes) {
+  for (Task<>& write : writes) {
+    auto written = co_await std::move(write);
+    if (!written) co_return std::move(written).error().context("write the program into the sandbox");
+  }
+  co_return Result<>();
+}
+
 class Run final : public guest::OutputSink {
  public:
   Run(asio::any_io_executor executor, TaskSpec spec, RunObserver& observer)
@@ -171,20 +179,13 @@ Task<> Run::start(guest::Session& session) {
     writes.push_back(session.write_file(file.path, std::as_bytes(std::span(file.text)), {.creates_parents = true}));
     is_large = is_large || file.text.size() > guest::kWindow;
   }
-  const auto finish_writes = [](std::vector<Task<>> all) -> Task<> {
-    for (Task<>& write : all) {
-      auto written = co_await std::move(write);
-      if (!written) co_return std::move(written).error().context("write the program into the sandbox");
-    }
-    co_return Result<>();
-  };
   if (is_large) {  // more than goes out at the call: the command would start before its text is there
-    CO_TRY_VOID(co_await finish_writes(std::exchange(writes, {})));
+    CO_TRY_VOID(co_await finish_all(std::exchange(writes, {})));
   }
   guest::ExecRequest request{.argv = launch_.argv, .env = environment_of(spec_.policy), .has_stdin = spec_.input.is_open(),
                              .wants_results = true};
   auto starting = session.exec(std::move(request), *this);
-  CO_TRY_VOID(co_await finish_writes(std::move(writes)));
+  CO_TRY_VOID(co_await finish_all(std::move(writes)));
   auto process = co_await std::move(starting);
   if (process) {
     process_ = *std::move(process);

@@ -1,0 +1,256 @@
+/// brig run: one program, one sandbox.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+#include "async/notifier.h"
+#include "async/run.h"
+#include "base/text.h"
+#include "command.h"
+#include "options.h"
+#include "policy/explain.h"
+#include "policy/overrides.h"
+#include "policy/parse.h"
+#include "policy/preset.h"
+#include "runtimes.h"
+#include "service/report.h"
+#include "service/run.h"
+#include "source.h"
+
+namespace brig::cli {
+namespace {
+
+struct RunOptions {
+  SourceOptions source;
+  policy::Overrides overrides;
+  std::optional<std::string> policy_file;
+  std::optional<std::string> preset;
+  std::optional<std::string> runtime;
+  std::optional<std::string> template_name;
+  std::optional<std::string> input;
+  std::optional<std::string> out;
+  bool is_json = false;
+  bool is_quiet = false;
+  bool is_report = false;
+  bool is_explain = false;
+};
+
+std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
+  Options options("run [FLAGS] [FILE | -c CODE | -] [-- ARGS…]",
+                  "Runs a program in a fresh sandbox and destroys the sandbox.\n"
+                  "After FILE or -c, words after -- are the program's arguments; alone, they are a program of the template.");
+  options.positional("FILE", o.source.file, "The program's source, or - to read it from the standard input");
+  options.option("-c,--code", o.source.code, "CODE", "The program's source");
+  options.option("-l,--lang", o.source.language, "LANGUAGE", "python, javascript or bash (else by the file's name; python for -c)");
+  options.rest(o.source.rest);
+  options.option("--timeout", o.overrides.timeout, "TIME", "Wall-clock limit (30s)");
+  options.option("--cpu-time", o.overrides.cpu_time, "TIME", "CPU limit of one process");
+  options.option("--memory", o.overrides.memory, "SIZE", "Memory limit (256M)");
+  options.option("--cpus", o.overrides.cpus, "N", "Processors (1)");
+  options.option("--pids", o.overrides.pids, "N", "Processes and threads at once (64)");
+  options.option("--disk", o.overrides.disk, "SIZE", "Scratch space (100M)");
+  options.option("--output", o.overrides.output, "SIZE", "Bytes kept of each output stream, first and last half (1M)");
+  options.option("--in", o.overrides.in, "HOSTPATH[:GUESTPATH]", "A file or folder to see, read-only; in /workspace if not said");
+  options.option("--out", o.out, "DIR", "Where to save the files and figures that the program leaves");
+  options.option("--env", o.overrides.env, "NAME=VALUE", "A variable of the program's environment");
+  options.option("--stdin", o.input, "FILE", "The program's standard input (else brig's own)");
+  options.option("--policy", o.policy_file, "FILE", "A policy to start from");
+  options.option("--preset", o.preset, "NAME", "strict, default or lenient");
+  options.option("--runtime", o.runtime, "NAME", "The wall: auto or process");
+  options.option("--require", o.overrides.require, "BOUNDARY", "Refuse a weaker one: shared-kernel, user-space-kernel, hardware");
+  options.flag("--no-weaknesses", o.overrides.is_weakness_refused, "Refuse to run if this host cannot enforce everything");
+  options.option("--template", o.template_name, "NAME", "What the program finds in its root: host");
+  options.flag("--json", o.is_json, "Print one JSON object instead of the program's output");
+  options.flag("--report", o.is_report, "Say on stderr how it ended and what was enforced");
+  options.flag("-q,--quiet", o.is_quiet, "Print nothing but the program's own output");
+  options.flag("--explain", o.is_explain, "Print the effective policy and run nothing");
+  return options.parse(arguments);
+}
+
+std::string working_folder() {
+  std::string text(PATH_MAX, '\0');
+  return ::getcwd(text.data(), text.size()) != nullptr ? std::string(text.c_str()) : "/";
+}
+
+Result<policy::Policy> make_policy(const RunOptions& o, const std::string& folder) {
+  policy::Policy policy;
+  if (o.preset && o.policy_file) return Error(Code::kInvalidArgument, "give either --preset or --policy, not both");
+  if (o.preset) {
+    const auto preset = policy::find_preset(*o.preset);
+    if (!preset) {
+      return Error(Code::kInvalidArgument, "unknown preset \"" + printable(*o.preset, 40) + "\"" +
+                                               did_you_mean(*o.preset, policy::kPresetNames) + ": strict, default or lenient");
+    }
+    policy = policy::preset(*preset);
+  }
+  if (o.policy_file) {
+    const Fd file = TRY(open_plain(*o.policy_file, "--policy"));
+    policy = TRY(policy::parse_policy(TRY(read_all(file.ref(), *o.policy_file, std::size_t{1} << 20)), *o.policy_file));
+  }
+  return policy::apply(std::move(policy), o.overrides, folder);
+}
+
+/// Writes all of it. EINTR means that a signal of ours came: the loop must see it before anything else is written.
+bool write_all(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+bool write_all(int fd, std::string_view text) { return write_all(fd, std::as_bytes(std::span(text))); }
+
+/// The program's output to a person, as it comes.
+class LiveOutput final : public service::RunObserver {
+ public:
+  LiveOutput(const asio::any_io_executor& executor, bool is_shown) : broken_(executor), is_shown_(is_shown) {}
+
+  void on_head(guest::Stream stream, std::span<const std::byte> bytes) override {
+    const int fd = stream == guest::Stream::kErr ? STDERR_FILENO : STDOUT_FILENO;
+    if (!is_shown_ || error_ != 0 || write_all(fd, bytes)) return;
+    if (fd == STDERR_FILENO && errno != EINTR) return;  // a closed stderr is nobody's loss
+    error_ = errno;
+    broken_.notify();
+  }
+
+  /// Suspends until the standard output cannot be written any more.
+  Task<> broken() {
+    for (;;) {
+      if (error_ != 0 && error_ != EINTR) co_return Result<>();
+      CO_TRY_VOID(co_await broken_.wait());
+    }
+  }
+
+  [[nodiscard]] int error() const { return error_; }
+
+ private:
+  Notifier broken_;
+  bool is_shown_;
+  int error_ = 0;
+};
+
+/// A run, or why it was given up: a signal, or an output that nobody reads.
+struct Outcome {
+  std::optional<Result<service::RunReport>> report;
+  int signal = 0;
+};
+
+Task<int> next_signal(asio::signal_set& signals) {
+  const auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (error) co_return Error(Code::kCancelled, "waiting for a signal");
+  co_return number;
+}
+
+Task<Outcome> run_until_told(runtime::Runtime& runtime, service::TaskSpec spec, LiveOutput& output, asio::signal_set& signals) {
+  using namespace asio::experimental::awaitable_operators;
+  auto winner = co_await (service::run_task(runtime, std::move(spec), output) || next_signal(signals) || output.broken());
+  Outcome outcome;
+  if (winner.index() == 0) outcome.report = std::get<0>(std::move(winner));
+  if (winner.index() == 1) outcome.signal = std::get<1>(winner).value_or(SIGTERM);
+  co_return outcome;
+}
+
+/// The program's standard input: --stdin FILE, or ours unless it was the program's text or is empty anyway.
+Result<FdRef> choose_input(const RunOptions& o, const Source& source, Fd& owner) {
+  if (o.input) {
+    owner = TRY(open_plain(*o.input, "--stdin"));
+    return owner.ref();
+  }
+  if (source.is_from_stdin || (::fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY) return FdRef();
+  struct stat about {};
+  if (::fstat(STDIN_FILENO, &about) != 0) return FdRef();
+  const bool is_null = S_ISCHR(about.st_mode) && about.st_rdev == makedev(1, 3);  // /dev/null: the sandbox has its own
+  return is_null || S_ISDIR(about.st_mode) ? FdRef() : FdRef(STDIN_FILENO);
+}
+
+std::string new_id() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return "run-" + std::to_string(::getpid()) + "-" + std::to_string(now.tv_sec) + std::to_string(now.tv_nsec / 1000);
+}
+
+/// What was held back of the streams while the program ran: their tails.
+bool write_tails(const service::RunReport& report) {
+  const auto write_tail = [](int fd, const service::Capture& capture) {
+    if (capture.elided() > 0) write_all(STDERR_FILENO, service::elision_note(capture.elided()));
+    return write_all(fd, capture.tail());
+  };
+  const bool is_written = write_tail(STDOUT_FILENO, report.out);
+  write_tail(STDERR_FILENO, report.err);
+  return is_written;
+}
+
+int fail(const Error& error, bool is_json) {
+  if (error.code() == Code::kInvalidArgument) return usage_error(error.message());
+  complain(error.message() + (error.code() == Code::kUnsupported ? " (brig doctor says what this host lacks)" : ""));
+  if (is_json) write_all(STDOUT_FILENO, service::to_json(error));
+  return runtime::kFailedExitCode;
+}
+
+int finish(const service::RunReport& report, const RunOptions& o, const policy::Policy& policy) {
+  const bool is_written = o.is_json ? write_all(STDOUT_FILENO, service::to_json(report)) : write_tails(report);
+  if (!is_written && errno == EPIPE) return 128 + SIGPIPE;
+  if (!is_written) return fail(Error::last_system("write the standard output"), false);
+  if (o.is_report) write_all(STDERR_FILENO, service::bars(report, policy));
+  if (!o.is_quiet && !o.is_json) write_all(STDERR_FILENO, service::remarks(report, o.out.has_value()));
+  return service::exit_code_of(report);
+}
+
+}  // namespace
+
+int cmd_run(const Arguments& arguments) {
+  RunOptions o;
+  if (const auto code = parse(arguments, o)) return *code;
+  const std::string folder = working_folder();
+  const auto policy = make_policy(o, folder);
+  if (!policy) return usage_error(policy.error().message());
+  if (o.is_explain) {
+    const std::string text = o.is_json ? policy::explain_json(*policy) + "\n" : policy::explain(*policy);
+    return write_all(STDOUT_FILENO, text) ? 0 : runtime::kFailedExitCode;
+  }
+  if (o.template_name.value_or("host") != "host") {
+    return usage_error("unknown template \"" + printable(*o.template_name, 40) + "\": this Brig has host");
+  }
+  auto source = read_source(o.source);
+  if (!source) return usage_error(source.error().message());
+  Fd input_owner;
+  const auto input = choose_input(o, *source, input_owner);
+  if (!input) return usage_error(input.error().message());
+
+  service::TaskSpec spec{
+      .id = new_id(), .policy = *policy, .program = std::move(source->program), .input = *input, .wants_files = o.is_json};
+  if (o.out) {
+    auto out = resolve_host_path(*o.out, folder).context("--out");
+    if (!out) return usage_error(out.error().message());
+    spec.out = *std::move(out);
+  }
+
+  asio::io_context io(1);
+  const auto runtime = make_runtime(o.runtime.value_or("auto"), io.get_executor(), Use::kOnce);
+  if (!runtime) return fail(runtime.error(), o.is_json);
+  asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
+  LiveOutput output(io.get_executor(), !o.is_json);
+  auto outcome = run(io, run_until_told(**runtime, std::move(spec), output, signals));
+  if (!outcome) return fail(outcome.error(), o.is_json);
+  if (outcome->signal != 0) return 128 + outcome->signal;
+  if (!outcome->report) {
+    if (output.error() == EPIPE) return 128 + SIGPIPE;
+    return fail(Error::system(output.error(), "write the standard output"), o.is_json);
+  }
+  if (!*outcome->report) return fail(outcome->report->error(), o.is_json);
+  return finish(**outcome->report, o, *policy);
+}
+
+}  // namespace brig::cli

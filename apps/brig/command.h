@@ -1,0 +1,14 @@
+#pragma once
+/// The subcommands of `brig`. To add one: write cmd_NAME.cc with its function, declare the function here, and add a line to
+/// kCommands in main.cc and to CMakeLists.txt.
+#include <string>
+#include <vector>
+
+namespace brig::cli {
+
+/// Runs with the arguments that follow the subcommand's name; returns the exit code.
+using Arguments = std::vector<std::string>;
+
+int cmd_run(const Arguments& arguments);
+
+}  // namespace brig::cli

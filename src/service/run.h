@@ -48,8 +48,8 @@ struct RunReport {
   runtime::Exit exit;
   std::vector<std::string> limits_hit;
   std::string note;  ///< what a person should know about the end, if the status does not say it
-  Capture out;
-  Capture err;
+  Capture out{Bytes{0}};
+  Capture err{Bytes{0}};
   Results results;
   OutFiles files;
   std::vector<std::string> figures;  ///< names below `out` of the captured figures

@@ -181,11 +181,13 @@ void PlanBuilder::make_proc() {
   for (const HostReport::ProcEntry& entry : host_.proc_entries) {
     if (std::ranges::find(kProcShown, entry.name) != kProcShown.end()) continue;
     const std::string path = "proc/" + entry.name;
-    add(BindInside{.from = entry.is_folder ? "run" : "dev/null", .path = path, .flags = kReadOnly | kNoExec});
+    // A folder is covered by one that must not become writable; the null device may be written as ever.
+    if (entry.is_folder) add(BindInside{.from = "run", .path = path, .flags = kReadOnly | kNoDevices | kNoExec});
+    else add(BindInside{.from = "dev/null", .path = path, .flags = 0});
   }
   add(BindInside{.from = "proc/sys", .path = "proc/sys", .flags = kReadOnly | kNoDevices | kNoExec});
   // The boot id names this machine's boot to anybody who compares two sandboxes.
-  add(BindInside{.from = "dev/null", .path = "proc/sys/kernel/random/boot_id", .flags = kReadOnly | kNoExec});
+  add(BindInside{.from = "dev/null", .path = "proc/sys/kernel/random/boot_id", .flags = 0});
 }
 
 Result<> PlanBuilder::add_mounts() {

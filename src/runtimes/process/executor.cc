@@ -6,7 +6,6 @@
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/landlock.h>
-#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <net/if.h>
@@ -63,14 +62,6 @@ class Handle {
   int fd_;
 };
 
-/// Opens a path in the new root; no link and no magic link on the way, nothing above the root.
-long open_inside(const Room& room, const char* path) {
-  open_how how = {};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  return ::syscall(SYS_openat2, room.root, path, &how, sizeof how);
-}
-
 /// Sets a mount's attributes on the tree below `mount`.
 int set_attributes(int mount, std::uint32_t flags, bool is_recursive) {
   mount_attr attributes = {};
@@ -82,10 +73,9 @@ int set_attributes(int mount, std::uint32_t flags, bool is_recursive) {
   return ::mount_setattr(mount, "", how, &attributes, sizeof attributes) < 0 ? fail() : 0;
 }
 
+/// Attaches a mount at a place that the plan itself made: no component of such a path comes from outside.
 int attach(const Room& room, int mount, const char* path) {
-  const Handle target(open_inside(room, path));
-  if (target.is_bad()) return fail();
-  return ::move_mount(mount, "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? fail() : 0;
+  return ::move_mount(mount, "", room.root, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? fail() : 0;
 }
 
 /// A number as decimal text, for fsconfig.
@@ -140,27 +130,35 @@ int new_root(Room& room, std::uint64_t bytes, std::uint32_t inodes) {
 }
 
 int make_folder(const Room& room, const char* path, std::uint32_t mode) {
-  if (::mkdirat(room.root, path, 0700) < 0) return fail();
-  return ::fchmodat(room.root, path, mode, 0) < 0 ? fail() : 0;  // mkdir's mode is cut by the umask
+  return ::mkdirat(room.root, path, mode) < 0 ? fail() : 0;
 }
 
 int write_file(const Room& room, const char* path, PackedText text) {
   const Handle file(::openat(room.root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (file.is_bad()) return fail();
-  if (::fchmod(file.get(), 0644) < 0) return fail();
   return ::write(file.get(), text.data, text.size) == static_cast<ssize_t>(text.size) ? 0 : fail();
+}
+
+constexpr unsigned kCloneTree = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+
+/// A copy of the mount of a host path, with everything mounted below it; negative on failure. If `inode` is set, what is there must
+/// still be that object.
+long clone_host(const char* host, std::uint64_t device, std::uint64_t inode) {
+  if (inode == 0) return ::open_tree(AT_FDCWD, host, kCloneTree | unsigned{AT_RECURSIVE});
+  const Handle source(::open(host, O_PATH | O_CLOEXEC | O_NOFOLLOW));
+  if (source.is_bad()) return -1;
+  struct stat info = {};
+  if (::fstat(source.get(), &info) < 0) return -1;
+  if (info.st_dev != device || info.st_ino != inode) {
+    errno = ESTALE;
+    return -1;
+  }
+  return ::open_tree(source.get(), "", kCloneTree | AT_EMPTY_PATH | unsigned{AT_RECURSIVE});
 }
 
 int bind_host(const Room& room, const char* host, const char* path, std::uint32_t flags, std::uint64_t device,
               std::uint64_t inode) {
-  const Handle source(::open(host, O_PATH | O_CLOEXEC | (inode != 0 ? O_NOFOLLOW : 0)));
-  if (source.is_bad()) return fail();
-  if (inode != 0) {
-    struct stat info = {};
-    if (::fstat(source.get(), &info) < 0) return fail();
-    if (info.st_dev != device || info.st_ino != inode) return ESTALE;
-  }
-  const Handle mount(::open_tree(source.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | unsigned{AT_RECURSIVE}));
+  const Handle mount(clone_host(host, device, inode));
   if (mount.is_bad()) return fail();
   if (const int error = set_attributes(mount.get(), flags, true)) return error;
   return attach(room, mount.get(), path);
@@ -188,11 +186,11 @@ int mount_terminals(const Room& room, const char* path) {
 }
 
 int bind_inside(const Room& room, const char* from, const char* path, std::uint32_t flags) {
-  const Handle source(open_inside(room, from));
-  if (source.is_bad()) return fail();
-  const Handle mount(::open_tree(source.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  const Handle mount(::open_tree(room.root, from, kCloneTree));
   if (mount.is_bad()) return fail();
-  if (const int error = set_attributes(mount.get(), flags, false)) return error;
+  if (flags != 0) {
+    if (const int error = set_attributes(mount.get(), flags, false)) return error;
+  }
   return attach(room, mount.get(), path);
 }
 
@@ -386,6 +384,7 @@ void execute_plan_or_die() {
   if (!read_exactly(reinterpret_cast<char*>(&size), sizeof size) || size > sizeof plan_buffer) die(kPlanUnreadable, EBADMSG);
   if (!read_exactly(plan_buffer, size)) die(kPlanUnreadable, EBADMSG);
 
+  ::umask(0);  // the plan's modes are meant as they stand
   Room room;
   Unpacker plan(std::span<const char>(plan_buffer, size));
   for (std::uint32_t step = 0; !plan.is_at_end(); ++step) {
@@ -393,6 +392,7 @@ void execute_plan_or_die() {
     if (plan.is_bad()) die(step, EBADMSG);
     if (error != 0) die(step, error);
   }
+  ::umask(022);
   report(kPlanDone, 0);
   char go = 0;
   if (!read_exactly(&go, 1)) ::_exit(71);

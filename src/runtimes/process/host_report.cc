@@ -90,7 +90,7 @@ void look_for_user_namespaces(HostReport& report) {
 
 }  // namespace
 
-HostReport report_host() {
+HostReport report_abilities() {
   HostReport report;
   report.uid = ::geteuid();
   report.gid = ::getegid();
@@ -100,6 +100,11 @@ HostReport report_host() {
   look_for_user_namespaces(report);
   report.cgroups = sys::find_own_cgroup_tree();
   report.kernel = sys::kernel_name();
+  return report;
+}
+
+HostReport report_host() {
+  HostReport report = report_abilities();
   report.lsm = first_line("/proc/self/attr/current");
   report.root_entries = find_root_entries();
   report.etc_entries = find_etc_entries();

@@ -37,7 +37,9 @@ struct HostReport {
   bool operator==(const HostReport&) const = default;
 };
 
-/// Looks at this host. Cheap (well under a millisecond), makes nothing.
+/// What decides whether a policy can be enforced here: ids, namespaces, cgroups, Landlock. The lists of files stay empty.
+HostReport report_abilities();
+/// Everything, as plans need it. Both look only; well under a millisecond.
 HostReport report_host();
 
 }  // namespace brig::runtimes::process

@@ -85,7 +85,7 @@ std::string describe(const Step& step) {
           [](const MountTmpfs& s) { return "tmpfs at " + s.path + " of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes"; },
           [](const MountProc& s) { return "proc at " + s.path; },
           [](const MountTerminals& s) { return "devpts at " + s.path; },
-          [](const BindInside& s) { return "bind " + s.from + " at " + s.path + flags_text(s.flags); },
+          [](const BindInside& s) { return "bind " + s.from + " at " + s.path + (s.flags == 0 ? "" : flags_text(s.flags)); },
           [](const Unmount& s) { return "unmount " + s.path; },
           [](const PivotRoot&) { return std::string("pivot into the new root and drop the old"); },
           [](const SealRoot&) { return std::string("make the root read-only"); },

@@ -42,7 +42,7 @@ struct AttachMount { std::uint32_t slot; std::string path; };  ///< a mount the 
 struct MountTmpfs { std::string path; std::uint64_t bytes; std::uint32_t inodes; };  ///< nodev
 struct MountProc { std::string path; };                   ///< of the new pid namespace
 struct MountTerminals { std::string path; };              ///< a devpts instance of its own
-struct BindInside { std::string from, path; std::uint32_t flags; };  ///< both in the new root; not recursive
+struct BindInside { std::string from, path; std::uint32_t flags; };  ///< both in the new root; not recursive; 0 keeps the source's flags
 struct Unmount { std::string path; };                     ///< and removes the mount point
 struct PivotRoot {};                                      ///< the host's tree is gone after this
 struct SealRoot {};                                       ///< the root tmpfs becomes read-only

@@ -141,7 +141,7 @@ LaunchRequest request_for(const runtime::CellSpec& spec) {
 class ProcessRuntime final : public runtime::Runtime {
  public:
   ProcessRuntime(asio::any_io_executor executor, ProcessRuntimeOptions options)
-      : executor_(std::move(executor)), options_(std::move(options)), host_(report_host()) {}
+      : executor_(std::move(executor)), options_(std::move(options)), launcher_started_(start_launcher()), host_(report_abilities()) {}
   ProcessRuntime(const ProcessRuntime&) = delete;
   ProcessRuntime& operator=(const ProcessRuntime&) = delete;
 
@@ -180,7 +180,7 @@ class ProcessRuntime final : public runtime::Runtime {
 
   Task<std::unique_ptr<runtime::Cell>> create(runtime::CellSpec spec) override {
     CO_TRY(std::vector<std::string> weaknesses, admit(spec.policy));
-    CO_TRY_VOID(start_launcher());
+    if (!launcher_started_.has_value()) co_return launcher_started_.error();
     CO_TRY(auto control_ends, sys::seqpacket_pair());
     CO_TRY(auto channel_ends, sys::stream_pair());
     CO_TRY_VOID(send_request(spec, control_ends.second.ref(), channel_ends.second.ref()));
@@ -199,8 +199,8 @@ class ProcessRuntime final : public runtime::Runtime {
   }
 
  private:
+  /// At construction, so that it starts up while we look at the host and the caller at the task.
   Result<> start_launcher() {
-    if (launcher_.is_running()) return {};
     auto [ours, theirs] = TRY(sys::seqpacket_pair());
     const Fd null = TRY(sys::open("/dev/null", O_RDWR));
     const FdRef complaints = ::fcntl(STDERR_FILENO, F_GETFD) < 0 ? null.ref() : FdRef(STDERR_FILENO);
@@ -227,9 +227,10 @@ class ProcessRuntime final : public runtime::Runtime {
 
   asio::any_io_executor executor_;
   ProcessRuntimeOptions options_;
-  HostReport host_;
   sys::Child launcher_;
   Fd requests_;
+  Result<> launcher_started_;
+  HostReport host_;
 };
 
 }  // namespace

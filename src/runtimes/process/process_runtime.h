@@ -13,7 +13,7 @@ struct ProcessRuntimeOptions {
   bool is_single_use = false; ///< exactly one cell will be made: the launcher watches it itself, which saves a fork
 };
 
-/// Makes nothing yet: brig-launch is started by the first create(). `executor`'s io_context outlives the runtime; one thread.
+/// Starts brig-launch at once; if that fails, create() says so. `executor`'s io_context outlives the runtime; one thread.
 std::unique_ptr<runtime::Runtime> make_process_runtime(asio::any_io_executor executor, ProcessRuntimeOptions options);
 
 }  // namespace brig::runtimes::process

@@ -111,7 +111,8 @@ void Channel::grant(std::size_t bytes, Output& output) {
 }
 
 bool Channel::on_data(std::span<const std::byte> bytes, Output& output) {
-  if ((kind_ != Kind::kExec && kind_ != Kind::kWrite) || is_input_ended_ || bytes.size() > to_us_) return false;
+  if ((kind_ != Kind::kExec && kind_ != Kind::kWrite) || is_input_ended_) return false;
+  if (bytes.empty() || bytes.size() > to_us_) return false;
   to_us_ -= static_cast<std::uint32_t>(bytes.size());
   if (kind_ == Kind::kWrite) {
     std::span<const std::byte> rest = bytes;

@@ -1,6 +1,5 @@
 #include <fcntl.h>
 
-#include <thread>
 #include <vector>
 
 #include "async/task_group.h"
@@ -159,8 +158,9 @@ TEST_F(SessionTest, ATerminalHasItsSizeAndCanBeResized) {
 
 TEST_F(SessionTest, InterruptsOnATerminalComeFromTheKeyboard) {
   Collected output;
-  auto process = start({.argv = {"sh", "-c", "echo ready; sleep 100"}, .cwd = "/", .terminal = TerminalSize{}}, output);
-  while (output.out().find("ready") == std::string::npos) io_.run_one();
+  auto process = start({.argv = {"cat"}, .cwd = "/", .terminal = TerminalSize{}}, output);
+  EXPECT_TRUE(await(process->write_stdin(bytes_of("x\n"))).has_value());
+  while (output.out() != "x\r\nx\r\n") io_.run_one();  // the terminal's echo, and cat's own: it runs
   EXPECT_TRUE(await(process->write_stdin(bytes_of("\x03"))).has_value());
   const ProcessEnd end = finish(*process);
   EXPECT_TRUE(end.is_signalled);

@@ -226,7 +226,9 @@ void PlanBuilder::set_limits() {
   limit(RLIMIT_RTPRIO, 0, 0);
   limit(RLIMIT_NICE, 0, 0);
   // Counted per user and user namespace: with an id (root) or a namespace (rootless) of its own it is this sandbox's alone.
-  limit(RLIMIT_NPROC, request_.pids, request_.pids);
+  // One more than the cgroup allows, which refuses first and counts it.
+  const std::uint32_t processes = host_.cgroups.has_all() ? request_.pids + 1 : request_.pids;
+  limit(RLIMIT_NPROC, processes, processes);
   if (!host_.cgroups.has_all()) limit(RLIMIT_DATA, request_.memory.count, request_.memory.count);
   if (request_.cpu_seconds > 0) limit(RLIMIT_CPU, request_.cpu_seconds, request_.cpu_seconds + 1);
 }

@@ -23,6 +23,8 @@ struct Command {
 
 constexpr std::array kCommands = {
     Command{"run", "run a program in a fresh sandbox and destroy it", cmd_run},
+    Command{"doctor", "say what this host offers and what is missing", cmd_doctor},
+    Command{"bench", "measure what a sandbox costs here", cmd_bench},
 };
 
 std::string overview() {

@@ -1,0 +1,361 @@
+/// brig bench: what a sandbox costs here, next to the bare program and to bubblewrap doing the same at the same time.
+///
+/// Absolute times move with the machine's load, so the rounds are interleaved (brig, bare, bwrap, brig, …) and the ratios of the medians
+/// come first. Every figure includes everything: the start of `brig` itself, its helpers, the sandbox, its end.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json/value.hpp>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "async/run.h"
+#include "async/task_group.h"
+#include "command.h"
+#include "guest/session.h"
+#include "json/json.h"
+#include "options.h"
+#include "runtimes.h"
+#include "samples.h"
+#include "sys/file.h"
+#include "sys/kernel.h"
+#include "sys/process.h"
+
+namespace brig::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// A command line, or an empty one where the program is not installed.
+using CommandLine = std::vector<std::string>;
+
+const std::vector<std::string> kEnvironment{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/tmp"};
+
+/// One thing done by several contenders; the first is brig, the others are what it is compared with.
+struct Case {
+  std::string name;
+  std::vector<std::string> contenders;
+  std::vector<CommandLine> commands;
+  std::size_t rounds = 0;
+  std::size_t at_once = 1;
+  std::vector<Samples> samples{};
+};
+
+Result<sys::Child> start(const CommandLine& command, FdRef null) {
+  const std::vector<sys::Inherited> fds{{null, 0}, {null, 1}, {null, 2}};
+  return sys::spawn(command.front(), std::span(command).subspan(1), kEnvironment, fds);
+}
+
+/// Starts `command` `at_once` times and waits for all; the time of the whole.
+void measure(const CommandLine& command, std::size_t at_once, FdRef null, Samples& samples) {
+  const auto begin = Clock::now();
+  std::vector<sys::Child> children;
+  bool is_good = true;
+  for (std::size_t i = 0; i < at_once; ++i) {
+    auto child = start(command, null);
+    if (child.has_value()) children.push_back(*std::move(child));
+    else is_good = false;
+  }
+  for (sys::Child& child : children) {
+    const auto end = child.wait();
+    if (!end.has_value() || end->is_signal || end->value != 0) is_good = false;
+  }
+  if (is_good) samples.add(milliseconds_since(begin));
+  else samples.add_failure();
+}
+
+void run_case(Case& c, FdRef null) {
+  c.samples.resize(c.commands.size());
+  for (std::size_t round = 0; round < c.rounds + 2; ++round) {
+    for (std::size_t i = 0; i < c.commands.size(); ++i) {
+      Samples warm_up;
+      measure(c.commands[i], c.at_once, null, round < 2 ? warm_up : c.samples[i]);
+    }
+  }
+}
+
+std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
+  const CommandLine sandbox{brig, "run", "--quiet", "--"};
+  // What bubblewrap needs to run a program of /usr at all.
+  const CommandLine bwrap{"/usr/bin/bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
+                          "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev"};
+  const auto join = [](CommandLine front, const CommandLine& back) {
+    front.insert(front.end(), back.begin(), back.end());
+    return front;
+  };
+  const bool has_bwrap = ::access("/usr/bin/bwrap", X_OK) == 0;
+  const bool has_python = ::access("/usr/bin/python3", X_OK) == 0;
+  std::vector<Case> cases;
+  const auto add = [&](std::string name, const CommandLine& brig_command, const CommandLine& bare, std::size_t n, std::size_t at_once) {
+    Case c{.name = std::move(name), .contenders = {"brig", "bare"}, .commands = {brig_command, bare}, .rounds = n, .at_once = at_once};
+    if (has_bwrap) {
+      c.contenders.emplace_back("bwrap");
+      c.commands.push_back(join(bwrap, bare));
+    }
+    cases.push_back(std::move(c));
+  };
+  const CommandLine nothing{"/usr/bin/true"};
+  add("create + true + destroy", join(sandbox, nothing), nothing, rounds, 1);
+  if (has_python) {
+    add("python print(1)", {brig, "run", "--quiet", "-c", "print(1)"}, {"/usr/bin/python3", "-c", "print(1)"}, rounds / 2, 1);
+    add("python, numpy", {brig, "run", "--quiet", "-c", "import numpy; print(numpy.arange(10).sum())"},
+        {"/usr/bin/python3", "-c", "import numpy; print(numpy.arange(10).sum())"}, rounds / 10, 1);
+  }
+  add("20 at once", join(sandbox, nothing), nothing, rounds / 20, 20);
+  return cases;
+}
+
+class Silence final : public guest::OutputSink {
+ public:
+  void on_output(guest::Stream /*stream*/, std::span<const std::byte> /*bytes*/) override {}
+};
+
+/// Makes a sandbox, runs `true` in it, destroys it; through a launcher that is already there.
+Task<> one_sandbox(runtime::Runtime& runtime, asio::any_io_executor executor, std::string id) {
+  CO_TRY(auto cell, co_await runtime.create({.id = std::move(id), .policy = {}, .lifetime = Milliseconds(60'000)}));
+  CO_TRY(auto session, guest::Session::connect(executor, cell->take_channel()));
+  Silence silence;
+  guest::ExecRequest request;
+  request.argv = {"/usr/bin/true"};
+  CO_TRY(auto process, co_await session->exec(std::move(request), silence));
+  CO_TRY(const auto end, co_await process->wait());
+  CO_TRY_VOID(co_await cell->destroy());
+  if (end.is_signalled || end.value != 0) co_return Error(Code::kInternal, "`true` did not end well");
+  co_return Result<>();
+}
+
+struct Throughput {
+  double per_second = 0;
+  std::size_t sandboxes = 0;
+  std::size_t failures = 0;
+};
+
+/// Several workers, each making one sandbox after the other, through one launcher.
+struct Workers {
+  runtime::Runtime& runtime;
+  asio::any_io_executor executor;
+  std::size_t left = 0;
+  Throughput done{};
+
+  Task<> work() {
+    while (left > 0) {
+      --left;
+      const std::string id = "bench-" + std::to_string(::getpid()) + "-" + std::to_string(left);
+      const auto result = co_await one_sandbox(runtime, executor, id);
+      if (result.has_value()) ++done.sandboxes;
+      else ++done.failures;
+    }
+    co_return Result<>();
+  }
+};
+
+Task<> work_together(Workers& workers) {
+  using namespace asio::experimental::awaitable_operators;
+  auto all = co_await (workers.work() && workers.work() && workers.work() && workers.work());
+  (void)all;
+  co_return Result<>();
+}
+
+Result<Throughput> measure_throughput(std::size_t count) {
+  asio::io_context io(1);
+  const auto runtime = TRY(make_runtime("process", io.get_executor(), Use::kOften));
+  Workers workers{.runtime = *runtime, .executor = io.get_executor(), .left = count};
+  const auto begin = Clock::now();
+  TRY(run(io, work_together(workers)));
+  workers.done.per_second = static_cast<double>(workers.done.sandboxes) * 1000 / milliseconds_since(begin);
+  return workers.done;
+}
+
+/// The proportional share of memory (PSS) in KiB of a process.
+std::size_t pss_of(const std::string& pid) {
+  const auto text = sys::read_file("/proc/" + pid + "/smaps_rollup", 16384);
+  if (!text.has_value()) return 0;
+  const std::size_t at = text->find("\nPss:");
+  std::size_t kilobytes = 0;
+  if (at == std::string::npos) return 0;
+  const std::size_t digit = text->find_first_of("0123456789", at);
+  std::from_chars(text->data() + digit, text->data() + text->size(), kilobytes);
+  return kilobytes;
+}
+
+std::vector<std::string> children_of(const std::string& pid) {
+  std::vector<std::string> pids;
+  const auto text = sys::read_file("/proc/" + pid + "/task/" + pid + "/children", 65536);
+  if (!text.has_value()) return pids;
+  std::string word;
+  for (char c : *text) {
+    if (c != ' ') word += c;
+    else if (!word.empty()) pids.push_back(std::exchange(word, {}));
+  }
+  return pids;
+}
+
+/// The memory of everything below `pid`.
+std::size_t pss_below(const std::string& pid) {
+  std::size_t sum = 0;
+  for (const std::string& child : children_of(pid)) sum += pss_of(child) + pss_below(child);
+  return sum;
+}
+
+struct Idle {
+  std::size_t sandboxes = 0;
+  double kib_each = 0;
+};
+
+Task<> fill(runtime::Runtime& runtime, asio::any_io_executor executor, std::size_t count,
+            std::vector<std::unique_ptr<runtime::Cell>>& cells, std::vector<std::unique_ptr<guest::Session>>& sessions) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string id = "idle-" + std::to_string(::getpid()) + "-" + std::to_string(i);
+    CO_TRY(auto cell, co_await runtime.create({.id = id, .policy = {}, .lifetime = Milliseconds(120'000)}));
+    CO_TRY(auto session, guest::Session::connect(executor, cell->take_channel()));
+    CO_TRY_VOID(co_await session->ready());
+    cells.push_back(std::move(cell));
+    sessions.push_back(std::move(session));
+  }
+  co_return Result<>();
+}
+
+/// Many sandboxes at once, each with its agent answering; their processes' memory divided among them.
+Result<Idle> measure_idle(std::size_t count) {
+  asio::io_context io(1);
+  const auto runtime = TRY(make_runtime("process", io.get_executor(), Use::kOften));
+  std::vector<std::unique_ptr<runtime::Cell>> cells;
+  std::vector<std::unique_ptr<guest::Session>> sessions;
+  const auto filled = run(io, fill(*runtime, io.get_executor(), count, cells, sessions));
+  Idle idle{.sandboxes = cells.size(), .kib_each = 0};
+  if (idle.sandboxes > 0) {
+    idle.kib_each = static_cast<double>(pss_below(std::to_string(::getpid()))) / static_cast<double>(idle.sandboxes);
+  }
+  sessions.clear();
+  for (auto& cell : cells) TRY(run(io, cell->destroy()));
+  if (!filled.has_value()) return filled.error();
+  return idle;
+}
+
+// Reports.
+
+std::string row(const std::vector<std::string>& fields, const std::vector<std::size_t>& widths) {
+  std::string text;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::string pad(fields[i].size() < widths[i] ? widths[i] - fields[i].size() : 0, ' ');
+    text += i == 0 ? fields[i] + pad : "  " + pad + fields[i];
+  }
+  return text + "\n";
+}
+
+std::string for_people(const std::vector<Case>& cases) {
+  const std::vector<std::size_t> widths{32, 6, 8, 8, 8, 8, 8};
+  std::string text = "ratios of the medians (brig / other; below 1 is faster)\n";
+  for (const Case& c : cases) {
+    for (std::size_t i = 1; i < c.samples.size(); ++i) {
+      const double other = c.samples[i].percentile(50);
+      text += row({c.name + " / " + c.contenders[i], decimal(other > 0 ? c.samples[0].percentile(50) / other : 0)}, {40, 6});
+    }
+  }
+  text += "\nmilliseconds\n" + row({"", "n", "min", "p50", "p90", "p99", "failed"}, widths);
+  for (const Case& c : cases) {
+    for (std::size_t i = 0; i < c.samples.size(); ++i) {
+      const Samples& s = c.samples[i];
+      text += row({c.name + ": " + c.contenders[i], std::to_string(s.count()), decimal(s.least()), decimal(s.percentile(50)),
+                   decimal(s.percentile(90)), decimal(s.percentile(99)), std::to_string(s.failures())}, widths);
+    }
+  }
+  return text;
+}
+
+boost::json::object to_json(const Samples& s) {
+  return {{"n", s.count()}, {"min_ms", s.least()}, {"p50_ms", s.percentile(50)}, {"p90_ms", s.percentile(90)},
+          {"p99_ms", s.percentile(99)}, {"failures", s.failures()}};
+}
+
+boost::json::array to_json(const std::vector<Case>& cases) {
+  boost::json::array list;
+  for (const Case& c : cases) {
+    boost::json::object contenders;
+    boost::json::object ratios;
+    for (std::size_t i = 0; i < c.samples.size(); ++i) {
+      contenders[c.contenders[i]] = to_json(c.samples[i]);
+      const double other = c.samples[i].percentile(50);
+      if (i > 0 && other > 0) ratios["brig / " + c.contenders[i]] = c.samples[0].percentile(50) / other;
+    }
+    list.push_back(boost::json::object{{"case", c.name}, {"ratios", std::move(ratios)}, {"contenders", std::move(contenders)}});
+  }
+  return list;
+}
+
+struct BenchOptions {
+  bool is_json = false;
+  std::size_t rounds = 200;
+  std::size_t idle = 50;
+};
+
+Result<std::size_t> parse_count(const std::optional<std::string>& text, std::size_t otherwise, std::size_t most, std::string_view flag) {
+  if (!text) return otherwise;
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || end != text->data() + text->size() || number < 1 || number > most) {
+    return Error(Code::kInvalidArgument, std::string(flag) + ": a whole number from 1 to " + std::to_string(most));
+  }
+  return number;
+}
+
+Result<> bench(const BenchOptions& o) {
+  const std::string brig = TRY(sys::program_folder()) + "/brig";
+  const Fd null = TRY(sys::open("/dev/null", O_RDWR));
+  std::vector<Case> cases = make_cases(brig, o.rounds);
+  for (Case& c : cases) {
+    c.rounds = std::max<std::size_t>(c.rounds, 5);
+    run_case(c, null.ref());
+  }
+  const Throughput throughput = TRY(measure_throughput(o.rounds * 2));
+  const Idle idle = TRY(measure_idle(o.idle));
+  if (o.is_json) {
+    const boost::json::object all{
+        {"kernel", sys::kernel_name()}, {"processors", ::sysconf(_SC_NPROCESSORS_ONLN)}, {"cases", to_json(cases)},
+        {"one_launcher", boost::json::object{{"sandboxes_per_second", throughput.per_second}, {"sandboxes", throughput.sandboxes},
+                                             {"failures", throughput.failures}}},
+        {"idle", boost::json::object{{"at_once", idle.sandboxes}, {"pss_kib_each", idle.kib_each}}}};
+    return sys::write_all(FdRef(STDOUT_FILENO), json::write(all) + "\n");
+  }
+  std::string text = for_people(cases);
+  text += "\none launcher, 4 at a time: " + decimal(throughput.per_second, 0) + " fresh sandboxes a second (" +
+          std::to_string(throughput.sandboxes) + " made, " + std::to_string(throughput.failures) + " failed)\n";
+  text += "idle: " + std::to_string(idle.sandboxes) + " at once, " + decimal(idle.kib_each, 0) + " KiB each (PSS of warden, agent and a share of the launcher)\n";
+  return sys::write_all(FdRef(STDOUT_FILENO), text);
+}
+
+}  // namespace
+
+int cmd_bench(const Arguments& arguments) {
+  BenchOptions o;
+  std::optional<std::string> rounds;
+  std::optional<std::string> idle;
+  Options options("bench [--json] [-n N]", "Measures what a sandbox costs on this host, next to the bare program and to bubblewrap.");
+  options.flag("--json", o.is_json, "Print one JSON object");
+  options.option("-n,--rounds", rounds, "N", "Rounds of the shortest case (200); the others take fewer");
+  options.option("--idle", idle, "N", "Sandboxes that are alive at once for the memory figure (50)");
+  if (const auto code = options.parse(arguments)) return *code;
+  auto round_count = parse_count(rounds, o.rounds, 100'000, "--rounds");
+  if (!round_count.has_value()) return usage_error(round_count.error().message());
+  auto idle_count = parse_count(idle, o.idle, 10'000, "--idle");
+  if (!idle_count.has_value()) return usage_error(idle_count.error().message());
+  o.rounds = *round_count;
+  o.idle = *idle_count;
+  const auto result = bench(o);
+  if (result.has_value()) return 0;
+  complain("bench: " + result.error().message());
+  return runtime::kFailedExitCode;
+}
+
+}  // namespace brig::cli

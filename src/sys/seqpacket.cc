@@ -65,7 +65,8 @@ Result<Message> receive_message(FdRef socket, std::span<std::byte> buffer) {
   ssize_t count = 0;
   while ((count = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC)) < 0) {
     if (errno == EINTR) continue;
-    if (errno == ECONNRESET) return Message{};
+    // A peer that closed with a message of ours unread is reported as a reset, once, before the messages it had sent; then they follow.
+    if (errno == ECONNRESET) continue;
     if (errno == EAGAIN) return Error::last_system("nothing to receive");
     return Error::last_system("receive a message");
   }

@@ -167,6 +167,12 @@ class Endings(RunCase):
         status, code, _ = self.status("--memory", "64M", "-c", "x = bytearray(1 << 30)\nfor i in range(0, 1 << 30, 4096): x[i] = 1")
         self.assertEqual((status, code), ("memory_limit", 137))
 
+    def test_memory_is_the_verdict_every_time(self):
+        # The sandbox ends by itself while it is asked to end: what the host counted must come through all the same.
+        self.write("greedy.py", "parts = []\nwhile True: parts.append(bytearray(10_000_000))\n")
+        verdicts = [self.run_brig("--memory", "64M", "--json", "greedy.py").json()["status"] for _ in range(15)]
+        self.assertEqual(verdicts, ["memory_limit"] * 15)
+
     def test_disk(self):
         status, _, report = self.status("--disk", "4M", "-c", "open('big', 'wb').write(b'x' * (8 << 20))")
         self.assertEqual((status, report["limits_hit"]), ("error", ["disk"]))

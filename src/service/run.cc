@@ -74,6 +74,9 @@ class Run final : public guest::OutputSink {
  private:
   Task<> live(runtime::Cell& cell);
   Task<> start(guest::Session& session);
+  Task<> start_after(std::vector<Task<>> writes, guest::Session& session);
+  Task<> finish_start(std::vector<Task<>> writes, Task<std::unique_ptr<guest::Process>> starting);
+  Task<std::unique_ptr<guest::Process>> exec(guest::Session& session);
   Task<> watch();
   Task<> collect(guest::Session& session);
   Result<> save_figures();
@@ -171,7 +174,7 @@ Task<> Run::live(runtime::Cell& cell) {
   co_return Result<>();
 }
 
-/// Sends the files and the command at once and then waits for the answers: one round trip.
+/// Sends the files and the command when it is called and returns the waiting for the answers: one round trip, one packet.
 Task<> Run::start(guest::Session& session) {
   std::vector<Task<>> writes;
   bool is_large = false;
@@ -179,23 +182,32 @@ Task<> Run::start(guest::Session& session) {
     writes.push_back(session.write_file(file.path, std::as_bytes(std::span(file.text)), {.creates_parents = true}));
     is_large = is_large || file.text.size() > guest::kWindow;
   }
-  if (is_large) {  // more than goes out at the call: the command would start before its text is there
-    CO_TRY_VOID(co_await finish_all(std::exchange(writes, {})));
-  }
-  guest::ExecRequest request{.argv = launch_.argv, .env = environment_of(spec_.policy), .has_stdin = spec_.input.is_open(),
-                             .wants_results = true};
-  auto starting = session.exec(std::move(request), *this);
+  if (is_large) return start_after(std::move(writes), session);
+  return finish_start(std::move(writes), exec(session));
+}
+
+Task<std::unique_ptr<guest::Process>> Run::exec(guest::Session& session) {
+  return session.exec({.argv = launch_.argv, .env = environment_of(spec_.policy), .has_stdin = spec_.input.is_open(),
+                       .wants_results = true},
+                      *this);
+}
+
+/// For files of which not all goes out at the call: the command would start before its text is there.
+Task<> Run::start_after(std::vector<Task<>> writes, guest::Session& session) {
+  CO_TRY_VOID(co_await finish_all(std::move(writes)));
+  co_return co_await finish_start({}, exec(session));
+}
+
+Task<> Run::finish_start(std::vector<Task<>> writes, Task<std::unique_ptr<guest::Process>> starting) {
   CO_TRY_VOID(co_await finish_all(std::move(writes)));
   auto process = co_await std::move(starting);
   if (process) {
     process_ = *std::move(process);
-  } else if (process.error().os_error() != 0) {
-    could_not_start(process.error());
-    if (!observed_.word && observed_.act == HostAct::kNone) co_return std::move(process).error();
-  } else {
-    co_return std::move(process).error();
+    co_return Result<>();
   }
-  co_return Result<>();
+  if (process.error().os_error() != 0) could_not_start(process.error());
+  if (observed_.word || observed_.act == HostAct::kNoProcessLeft) co_return Result<>();
+  co_return std::move(process).error();
 }
 
 /// A command that does not exist ends as it does in a shell; no process left is the pids limit. Everything else is our failure.

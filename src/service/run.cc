@@ -90,6 +90,7 @@ class Run final : public guest::OutputSink {
   RunObserver& observer_;
   Launch launch_;
   std::optional<OutFolder> folder_;
+  std::unique_ptr<guest::Session> session_;  ///< until the cell is destroyed: an agent without it would end by itself meanwhile
   std::shared_ptr<guest::Process> process_;
   Clock::time_point started_;
   std::uint64_t printed_ = 0;  ///< stdout and stderr
@@ -152,9 +153,9 @@ Task<RunReport> Run::go(runtime::Runtime& runtime) {
 
 /// Everything between the sandbox's creation and its end. A guest's misdeed is an Error that guests_doing() knows.
 Task<> Run::live(runtime::Cell& cell) {
-  CO_TRY(const auto session, guest::Session::connect(executor_, cell.take_channel()));
+  CO_TRY(session_, guest::Session::connect(executor_, cell.take_channel()));
   started_ = Clock::now();
-  auto begun = co_await with_timeout(kStartLimit, start(*session), "starting the program");
+  auto begun = co_await with_timeout(kStartLimit, start(*session_), "starting the program");
   if (!begun) co_return explained(std::move(begun).error());
   if (process_) {
     TaskGroup feeding(executor_);
@@ -167,7 +168,7 @@ Task<> Run::live(runtime::Cell& cell) {
     if (!watched) co_return std::move(watched).error();
   }
   if (observed_.word && observed_.act == HostAct::kNone && (folder_ || spec_.wants_files)) {
-    auto collected = co_await with_timeout(kCollectLimit, collect(*session), "bringing files out");
+    auto collected = co_await with_timeout(kCollectLimit, collect(*session_), "bringing files out");
     if (!collected) report_.note = "the files of the program are incomplete: " + collected.error().message();
   }
   process_.reset();

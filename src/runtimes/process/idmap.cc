@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,8 +19,11 @@ namespace {
 /// A user namespace in which `owner` (and its group) is `outside`: what the kernel wants to see for an id-mapped mount
 /// (mount_setattr(2)). It is held by a child that waits to be killed.
 Result<Fd> make_mapping(std::uint32_t owner, std::uint32_t group, std::uint32_t outside) {
+  const pid_t warden = ::getpid();
   auto child = TRY(sys::clone(CLONE_NEWUSER, FdRef()));
   if (!child.has_value()) {
+    // It holds copies of all our descriptors: if it outlived a warden that is killed, the sandbox's owner would never hear of the end.
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || ::getppid() != warden) ::_exit(71);
     while (true) ::pause();
   }
   const std::string proc = "/proc/" + std::to_string(child->pid());

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,7 +152,11 @@ class ProcessRuntime final : public runtime::Runtime {
     // It ends by itself when its socket closes, after taking down what is left; killing it first would leave groups behind.
     constexpr int kPatienceMs = 5000;
     pollfd event{launcher_.pidfd().get(), POLLIN, 0};
-    (void)::poll(&event, 1, kPatienceMs);
+    if (::poll(&event, 1, kPatienceMs) <= 0) (void)launcher_.kill(SIGKILL);
+    const auto end = launcher_.wait();
+    // A launcher for one sandbox is also its warden, and a warden that was killed, at whatever moment, leaves its group.
+    const bool is_clean = end.has_value() && !end->is_signal;
+    if (!is_clean && only_id_.has_value() && host_.cgroups.has_all()) (void)sys::remove_cgroup(host_.cgroups, *only_id_);
   }
 
   [[nodiscard]] std::string_view name() const override { return "process"; }
@@ -183,6 +188,7 @@ class ProcessRuntime final : public runtime::Runtime {
     if (!launcher_started_.has_value()) co_return launcher_started_.error();
     CO_TRY(auto control_ends, sys::seqpacket_pair());
     CO_TRY(auto channel_ends, sys::stream_pair());
+    if (options_.is_single_use) only_id_ = spec.id;
     CO_TRY_VOID(send_request(spec, control_ends.second.ref(), channel_ends.second.ref()));
     control_ends.second.reset();
     channel_ends.second.reset();
@@ -231,6 +237,7 @@ class ProcessRuntime final : public runtime::Runtime {
   Fd requests_;
   Result<> launcher_started_;
   HostReport host_;
+  std::optional<std::string> only_id_;  ///< single use: the one sandbox that was asked for
 };
 
 }  // namespace

@@ -33,7 +33,7 @@ target_compile_definitions(brig_boost INTERFACE
 
 # Our programs are linked statically: dynamic linking costs 0.7 ms at every start, and nothing on the host can be slipped under them.
 # The sanitizers' run-time libraries do not allow it.
-set(BRIG_STATIC -static)
+set(BRIG_STATIC -static-pie)
 if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
   set(BRIG_STATIC "")
 endif()

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,12 @@ Result<std::optional<Child>> clone(std::uint64_t flags, FdRef cgroup) {
   if (pid < 0) return Error::last_system("clone3");
   if (pid == 0) return std::optional<Child>();
   return std::optional<Child>(Child(Fd(pidfd), static_cast<pid_t>(pid)));
+}
+
+bool is_single_threaded() {
+  struct stat tasks = {};
+  // A folder has two links and one for each folder in it (proc(5): one a thread).
+  return ::stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink == 3;
 }
 
 bool place_descriptors(std::span<const Inherited> fds) {

@@ -49,6 +49,9 @@ class Child {
 /// `cgroup`: an open cgroup v2 folder to be born in, or not open.
 Result<std::optional<Child>> clone(std::uint64_t flags, FdRef cgroup);
 
+/// Whether this process has exactly one thread: only such a one may go on running C++ in a fork of itself.
+bool is_single_threaded();
+
 /// One descriptor a spawned program inherits, under this number.
 struct Inherited {
   FdRef from;

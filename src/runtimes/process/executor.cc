@@ -6,13 +6,13 @@
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/landlock.h>
+#include <linux/mount.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -30,7 +30,10 @@
 namespace brig::runtimes::process {
 namespace {
 
-// glibc 2.36 has both the new mount API and these constants (sys/mount.h); nothing here needs linux/mount.h, which conflicts with it.
+// Everything about mounts is a bare system call with the kernel's own constants: C libraries know the mount API each in its own way.
+constexpr unsigned kAtRecursive = 0x8000;       // AT_RECURSIVE, linux/fcntl.h (which conflicts with fcntl.h)
+constexpr unsigned kDetach = 2;                 // MNT_DETACH, sys/mount.h (which conflicts with linux/mount.h)
+constexpr unsigned kUnmountNoFollow = 8;        // UMOUNT_NOFOLLOW
 
 alignas(8) char plan_buffer[kMaxPlan];
 
@@ -69,13 +72,13 @@ int set_attributes(int mount, std::uint32_t flags, bool is_recursive) {
   if ((flags & kReadOnly) != 0) attributes.attr_set |= MOUNT_ATTR_RDONLY;
   if ((flags & kNoDevices) != 0) attributes.attr_set |= MOUNT_ATTR_NODEV;
   if ((flags & kNoExec) != 0) attributes.attr_set |= MOUNT_ATTR_NOEXEC;
-  const unsigned how = AT_EMPTY_PATH | (is_recursive ? unsigned{AT_RECURSIVE} : 0U);
-  return ::mount_setattr(mount, "", how, &attributes, sizeof attributes) < 0 ? fail() : 0;
+  const unsigned how = AT_EMPTY_PATH | (is_recursive ? kAtRecursive : 0U);
+  return ::syscall(SYS_mount_setattr, mount, "", how, &attributes, sizeof attributes) < 0 ? fail() : 0;
 }
 
 /// Attaches a mount at a place that the plan itself made: no component of such a path comes from outside.
 int attach(const Room& room, int mount, const char* path) {
-  return ::move_mount(mount, "", room.root, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? fail() : 0;
+  return ::syscall(SYS_move_mount, mount, "", room.root, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? fail() : 0;
 }
 
 /// A number as decimal text, for fsconfig.
@@ -92,18 +95,18 @@ struct Decimal {
   }
 };
 
-int option(int context, const char* key, const char* value) {
-  return ::fsconfig(context, FSCONFIG_SET_STRING, key, value, 0);
+long option(int context, const char* key, const char* value) {
+  return ::syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
 }
 
 /// A new file system, not yet attached; negative on failure.
 int finish_mount(int context, unsigned attributes) {
-  if (::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) return -1;
-  return ::fsmount(context, FSMOUNT_CLOEXEC, attributes);
+  if (::syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) return -1;
+  return static_cast<int>(::syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes));
 }
 
 int new_tmpfs(std::uint64_t bytes, std::uint32_t inodes) {
-  const Handle context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+  const Handle context(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC));
   if (context.is_bad() || option(context.get(), "size", Decimal(bytes).text) < 0 ||
       option(context.get(), "nr_inodes", Decimal(inodes).text) < 0 || option(context.get(), "mode", "0755") < 0) {
     return -1;
@@ -126,7 +129,7 @@ int set_identity(std::uint32_t uid, std::uint32_t gid) {
 int new_root(Room& room, std::uint64_t bytes, std::uint32_t inodes) {
   room.root = new_tmpfs(bytes, inodes);
   if (room.root < 0) return fail();
-  return ::move_mount(room.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? fail() : 0;
+  return ::syscall(SYS_move_mount, room.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? fail() : 0;
 }
 
 int make_folder(const Room& room, const char* path, std::uint32_t mode) {
@@ -144,7 +147,7 @@ constexpr unsigned kCloneTree = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 /// A copy of the mount of a host path, with everything mounted below it; negative on failure. If `inode` is set, what is there must
 /// still be that object.
 long clone_host(const char* host, std::uint64_t device, std::uint64_t inode) {
-  if (inode == 0) return ::open_tree(AT_FDCWD, host, kCloneTree | unsigned{AT_RECURSIVE});
+  if (inode == 0) return ::syscall(SYS_open_tree, AT_FDCWD, host, kCloneTree | kAtRecursive);
   const Handle source(::open(host, O_PATH | O_CLOEXEC | O_NOFOLLOW));
   if (source.is_bad()) return -1;
   struct stat info = {};
@@ -153,7 +156,7 @@ long clone_host(const char* host, std::uint64_t device, std::uint64_t inode) {
     errno = ESTALE;
     return -1;
   }
-  return ::open_tree(source.get(), "", kCloneTree | AT_EMPTY_PATH | unsigned{AT_RECURSIVE});
+  return ::syscall(SYS_open_tree, source.get(), "", kCloneTree | AT_EMPTY_PATH | kAtRecursive);
 }
 
 int bind_host(const Room& room, const char* host, const char* path, std::uint32_t flags, std::uint64_t device,
@@ -170,14 +173,14 @@ int mount_tmpfs(const Room& room, const char* path, std::uint64_t bytes, std::ui
 }
 
 int mount_proc(const Room& room, const char* path) {
-  const Handle context(::fsopen("proc", FSOPEN_CLOEXEC));
+  const Handle context(::syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC));
   if (context.is_bad()) return fail();
   const Handle mount(finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
   return mount.is_bad() ? fail() : attach(room, mount.get(), path);
 }
 
 int mount_terminals(const Room& room, const char* path) {
-  const Handle context(::fsopen("devpts", FSOPEN_CLOEXEC));
+  const Handle context(::syscall(SYS_fsopen, "devpts", FSOPEN_CLOEXEC));
   if (context.is_bad() || option(context.get(), "ptmxmode", "0666") < 0 || option(context.get(), "mode", "0600") < 0) {
     return fail();
   }
@@ -186,7 +189,7 @@ int mount_terminals(const Room& room, const char* path) {
 }
 
 int bind_inside(const Room& room, const char* from, const char* path, std::uint32_t flags) {
-  const Handle mount(::open_tree(room.root, from, kCloneTree));
+  const Handle mount(::syscall(SYS_open_tree, room.root, from, kCloneTree));
   if (mount.is_bad()) return fail();
   if (flags != 0) {
     if (const int error = set_attributes(mount.get(), flags, false)) return error;
@@ -195,7 +198,7 @@ int bind_inside(const Room& room, const char* from, const char* path, std::uint3
 }
 
 int unmount(const Room& room, const char* path) {
-  if (::fchdir(room.root) < 0 || ::umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) return fail();
+  if (::fchdir(room.root) < 0 || ::syscall(SYS_umount2, path, kDetach | kUnmountNoFollow) < 0) return fail();
   if (::unlinkat(room.root, path, AT_REMOVEDIR) < 0) return fail();
   return 0;
 }
@@ -203,7 +206,7 @@ int unmount(const Room& room, const char* path) {
 int pivot_root(const Room& room) {
   // With both arguments ".", the old root ends up mounted on top of the new one and can be detached from there.
   if (::fchdir(room.root) < 0 || ::syscall(SYS_pivot_root, ".", ".") < 0) return fail();
-  if (::umount2(".", MNT_DETACH) < 0 || ::chdir("/") < 0) return fail();
+  if (::syscall(SYS_umount2, ".", kDetach) < 0 || ::chdir("/") < 0) return fail();
   return 0;
 }
 
@@ -288,7 +291,7 @@ int perform(Room& room, Unpacker& plan) {  // NOLINT(readability-function-size):
       return set_identity(uid, u32());
     }
     case Opcode::kDieWithParent: return ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? fail() : 0;
-    case Opcode::kMakeMountsPrivate: return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ? fail() : 0;
+    case Opcode::kMakeMountsPrivate: return ::syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ? fail() : 0;
     case Opcode::kNewRoot: {
       const auto bytes = u64();
       return new_root(room, bytes, u32());

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +17,7 @@
 #include "runtimes/process/compile.h"
 #include "runtimes/process/host_report.h"
 #include "runtimes/process/launch.h"
+#include "runtimes/process/launcher.h"
 #include "runtimes/process/probe.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -139,6 +142,19 @@ LaunchRequest request_for(const runtime::CellSpec& spec) {
   return request;
 }
 
+/// A child of this process that serves one sandbox as brig-launch would. It keeps nothing of ours open.
+Result<sys::Child> fork_launcher(FdRef requests, FdRef null, const std::string& launcher) {
+  auto child = TRY(sys::clone(0, FdRef()));
+  if (child.has_value()) return *std::move(child);
+  const std::array<sys::Inherited, 4> fds{{{null, 0}, {null, 1}, {null, 2}, {requests, kLaunchSocketFd}}};
+  const bool is_placed = sys::place_descriptors(fds);
+  ::syscall(SYS_close_range, static_cast<unsigned>(kLaunchSocketFd + 1), ~0U, 0U);
+  ::prctl(PR_SET_NAME, "brig-launch");
+  const std::string folder = launcher.substr(0, launcher.rfind('/'));
+  const bool is_good = is_placed && run_launcher(Fd(kLaunchSocketFd), folder, LauncherLife::kOneSandbox).has_value();
+  ::_exit(is_good ? 0 : 1);
+}
+
 class ProcessRuntime final : public runtime::Runtime {
  public:
   ProcessRuntime(asio::any_io_executor executor, ProcessRuntimeOptions options)
@@ -209,11 +225,15 @@ class ProcessRuntime final : public runtime::Runtime {
   Result<> start_launcher() {
     auto [ours, theirs] = TRY(sys::seqpacket_pair());
     const Fd null = TRY(sys::open("/dev/null", O_RDWR));
-    const FdRef complaints = ::fcntl(STDERR_FILENO, F_GETFD) < 0 ? null.ref() : FdRef(STDERR_FILENO);
-    const std::vector<std::string> arguments = options_.is_single_use ? std::vector<std::string>{"--once"} : std::vector<std::string>{};
-    const std::vector<sys::Inherited> fds{{null.ref(), 0}, {null.ref(), 1}, {complaints, 2}, {theirs.ref(), kLaunchSocketFd}};
-    launcher_ = TRY(sys::spawn(options_.launcher, arguments, {}, fds));
     requests_ = std::move(ours);
+    // For one sandbox a fork of ourselves does what brig-launch does, without the start of a program (half a millisecond and more).
+    if (options_.is_single_use && sys::is_single_threaded()) {
+      launcher_ = TRY(fork_launcher(theirs.ref(), null.ref(), options_.launcher));
+      return {};
+    }
+    const FdRef complaints = ::fcntl(STDERR_FILENO, F_GETFD) < 0 ? null.ref() : FdRef(STDERR_FILENO);
+    const std::vector<sys::Inherited> fds{{null.ref(), 0}, {null.ref(), 1}, {complaints, 2}, {theirs.ref(), kLaunchSocketFd}};
+    launcher_ = TRY(sys::spawn(options_.launcher, {}, {}, fds));
     return {};
   }
 

@@ -10,7 +10,7 @@ namespace brig::runtimes::process {
 
 struct ProcessRuntimeOptions {
   std::string launcher;       ///< path of brig-launch; brig-init lies beside it
-  bool is_single_use = false; ///< exactly one cell will be made: the launcher watches it itself, which saves a fork
+  bool is_single_use = false; ///< exactly one cell will be made: a fork of this process launches and watches it
 };
 
 /// Starts brig-launch at once; if that fails, create() says so. `executor`'s io_context outlives the runtime; one thread.

@@ -33,6 +33,9 @@ using Clock = std::chrono::steady_clock;
 /// How long after the lifetime the kernel ends what the polite way should have ended.
 constexpr Milliseconds kGrace{1000};
 
+/// A group without processes for that long was left by a warden that was killed together with its owner.
+constexpr Milliseconds kLeftoverAge{10'000};
+
 /// Outside ids of sandboxes made by root: this and the warden's pid, which no other live process has. Above every id that distributions
 /// and subuid ranges give out, below 2^31 (some programs read ids as signed).
 constexpr std::uint32_t kFirstOutsideId = 0x70000000;
@@ -155,6 +158,7 @@ Result<runtime::Attestation> Warden::build() {
   TRY(start_init());
   TRY(map_ids());
   TRY(send_plan());
+  if (cgroup_.has_value()) sys::sweep_cgroups(host_.cgroups, kLeftoverAge);  // here, where we would only wait
   TRY(await_plan());
   const Expectation expectation{.outside_uid = outside, .landlock_rules = landlock_rule_count(plan_)};
   auto attestation = TRY(attest(child_.pid(), job_.request, host_, cgroup_.has_value() ? &*cgroup_ : nullptr, expectation));

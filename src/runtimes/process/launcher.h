@@ -1,0 +1,19 @@
+#pragma once
+/// The loop of brig-launch: takes Launch messages and gives each sandbox a warden (warden.h).
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace brig::runtimes::process {
+
+enum class LauncherLife : std::uint8_t {
+  kUntilClosed,  ///< serves until the request socket closes; each warden is a process of its own
+  kOneSandbox,   ///< the first request is served in this process, then it is over
+};
+
+/// Runs in a single-threaded process that was made for it: leaves the session, drops supplementary groups, makes the sealed copy of
+/// `folder`/brig-init, and serves `requests`. Errors are those of starting; what goes wrong with a sandbox is told to its owner.
+Result<> run_launcher(Fd requests, const std::string& folder, LauncherLife life);
+
+}  // namespace brig::runtimes::process

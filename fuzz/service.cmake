@@ -1,0 +1,1 @@
+brig_fuzz(results_fuzz DEPS brig_service)

@@ -14,7 +14,7 @@ namespace {
 
 brig::Result<> launch_all() {
   using namespace brig::runtimes::process;
-  return run_launcher(brig::Fd(kLaunchSocketFd), TRY(brig::sys::program_folder()), LauncherLife::kUntilClosed);
+  return run_launcher(brig::Fd(kLaunchSocketFd), report_abilities(), TRY(brig::sys::program_folder()), LauncherLife::kUntilClosed);
 }
 
 }  // namespace

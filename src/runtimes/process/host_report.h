@@ -39,7 +39,7 @@ struct HostReport {
 
 /// What decides whether a policy can be enforced here: ids, namespaces, cgroups, Landlock. The lists of files stay empty.
 HostReport report_abilities();
-/// Everything, as plans need it. Both look only; well under a millisecond.
-HostReport report_host();
+/// Adds what plans need besides: the lists of files, and the label. Both look only; well under a millisecond.
+void add_files(HostReport& report);
 
 }  // namespace brig::runtimes::process

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "runtimes/process/host_report.h"
 
 namespace brig::runtimes::process {
 
@@ -13,7 +14,8 @@ enum class LauncherLife : std::uint8_t {
 };
 
 /// Runs in a single-threaded process that was made for it: leaves the session, drops supplementary groups, makes the sealed copy of
-/// `folder`/brig-init, and serves `requests`. Errors are those of starting; what goes wrong with a sandbox is told to its owner.
-Result<> run_launcher(Fd requests, const std::string& folder, LauncherLife life);
+/// `folder`/brig-init, and serves `requests`. `host` needs no lists of files. Errors are those of starting; what goes wrong with a
+/// sandbox is told to its owner.
+Result<> run_launcher(Fd requests, HostReport host, const std::string& folder, LauncherLife life);
 
 }  // namespace brig::runtimes::process

@@ -143,7 +143,7 @@ LaunchRequest request_for(const runtime::CellSpec& spec) {
 }
 
 /// A child of this process that serves one sandbox as brig-launch would. It keeps nothing of ours open.
-Result<sys::Child> fork_launcher(FdRef requests, FdRef null, const std::string& launcher) {
+Result<sys::Child> fork_launcher(FdRef requests, FdRef null, const HostReport& host, const std::string& launcher) {
   auto child = TRY(sys::clone(0, FdRef()));
   if (child.has_value()) return *std::move(child);
   const std::array<sys::Inherited, 4> fds{{{null, 0}, {null, 1}, {null, 2}, {requests, kLaunchSocketFd}}};
@@ -151,14 +151,14 @@ Result<sys::Child> fork_launcher(FdRef requests, FdRef null, const std::string& 
   ::syscall(SYS_close_range, static_cast<unsigned>(kLaunchSocketFd + 1), ~0U, 0U);
   ::prctl(PR_SET_NAME, "brig-launch");
   const std::string folder = launcher.substr(0, launcher.rfind('/'));
-  const bool is_good = is_placed && run_launcher(Fd(kLaunchSocketFd), folder, LauncherLife::kOneSandbox).has_value();
+  const bool is_good = is_placed && run_launcher(Fd(kLaunchSocketFd), host, folder, LauncherLife::kOneSandbox).has_value();
   ::_exit(is_good ? 0 : 1);
 }
 
 class ProcessRuntime final : public runtime::Runtime {
  public:
   ProcessRuntime(asio::any_io_executor executor, ProcessRuntimeOptions options)
-      : executor_(std::move(executor)), options_(std::move(options)), launcher_started_(start_launcher()), host_(report_abilities()) {}
+      : executor_(std::move(executor)), options_(std::move(options)), host_(report_abilities()), launcher_started_(start_launcher()) {}
   ProcessRuntime(const ProcessRuntime&) = delete;
   ProcessRuntime& operator=(const ProcessRuntime&) = delete;
 
@@ -228,7 +228,7 @@ class ProcessRuntime final : public runtime::Runtime {
     requests_ = std::move(ours);
     // For one sandbox a fork of ourselves does what brig-launch does, without the start of a program (half a millisecond and more).
     if (options_.is_single_use && sys::is_single_threaded()) {
-      launcher_ = TRY(fork_launcher(theirs.ref(), null.ref(), options_.launcher));
+      launcher_ = TRY(fork_launcher(theirs.ref(), null.ref(), host_, options_.launcher));
       return {};
     }
     const FdRef complaints = ::fcntl(STDERR_FILENO, F_GETFD) < 0 ? null.ref() : FdRef(STDERR_FILENO);
@@ -255,8 +255,8 @@ class ProcessRuntime final : public runtime::Runtime {
   ProcessRuntimeOptions options_;
   sys::Child launcher_;
   Fd requests_;
-  Result<> launcher_started_;
   HostReport host_;
+  Result<> launcher_started_;
   std::optional<std::string> only_id_;  ///< single use: the one sandbox that was asked for
 };
 

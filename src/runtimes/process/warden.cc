@@ -97,7 +97,7 @@ void become_init(FdRef init, std::span<const sys::Inherited> fds) {
 
 class Warden {
  public:
-  Warden(WardenJob job, const HostReport& host, FdRef init) : job_(std::move(job)), host_(host), init_(init) {}
+  Warden(WardenJob job, HostReport host, FdRef init) : job_(std::move(job)), host_(std::move(host)), init_(init) {}
 
   void run() {
     auto built = build();
@@ -123,7 +123,7 @@ class Warden {
   [[nodiscard]] runtime::CellReport report() const;
 
   WardenJob job_;
-  const HostReport& host_;
+  HostReport host_;
   FdRef init_;
   Clock::time_point born_ = Clock::now();
   std::optional<sys::Cgroup> cgroup_;
@@ -157,6 +157,7 @@ Result<runtime::Attestation> Warden::build() {
   }
   TRY(start_init());
   TRY(map_ids());
+  add_files(host_);
   TRY(send_plan());
   if (cgroup_.has_value()) sys::sweep_cgroups(host_.cgroups, kLeftoverAge);  // here, where we would only wait
   TRY(await_plan());
@@ -278,6 +279,6 @@ runtime::CellReport Warden::report() const {
 
 }  // namespace
 
-void run_warden(WardenJob job, const HostReport& host, FdRef init) { Warden(std::move(job), host, init).run(); }
+void run_warden(WardenJob job, HostReport host, FdRef init) { Warden(std::move(job), std::move(host), init).run(); }
 
 }  // namespace brig::runtimes::process

@@ -20,7 +20,7 @@ struct WardenJob {
 };
 
 /// Runs one sandbox from beginning to end in this (single-threaded) process. Everything it reports goes over `job.control`.
-/// `init` is the sealed copy of brig-init.
-void run_warden(WardenJob job, const HostReport& host, FdRef init);
+/// `init` is the sealed copy of brig-init; `host` needs no lists of files, they are read while the sandbox's first process starts.
+void run_warden(WardenJob job, HostReport host, FdRef init);
 
 }  // namespace brig::runtimes::process

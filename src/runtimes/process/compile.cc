@@ -293,9 +293,14 @@ std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostR
     list.push_back("cpu: not limited to " + std::to_string(limits.cpu_millis) + " thousandths of a processor (" +
                    host.cgroups.why_not + ")");
   }
+  if (!host.cgroups.has_all() && !host.is_root && host.uid == 0) {
+    // The resource limit that stands in for the group does not bind the machine's own root (fork(2), RLIMIT_NPROC).
+    list.push_back("pids: not limited to " + std::to_string(limits.pids) + " (" + host.cgroups.why_not + ")");
+  }
   if (!host.is_root) {
     list.push_back("identity: outside, the code runs as your own user (uid " + std::to_string(host.uid) +
-                   "), not as a user of its own (needs root)");
+                   "), not as a user of its own (" +
+                   (host.uid == 0 ? "this root has no capabilities or no ids to give away, as in a container)" : "needs root)"));
     if (host.has_extra_groups) {
       list.emplace_back("groups: the supplementary groups of your user cannot be dropped without root");
     }

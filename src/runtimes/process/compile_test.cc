@@ -60,7 +60,23 @@ TEST(Plan, TakesTwoThingsAtOnePlaceAsAnError) {
   EXPECT_EQ(compile(request, full_host(), {}).error().code(), Code::kInvalidArgument);
 }
 
+TEST(HostReport, OnlyARootWithIdsToGiveAwayIsOne) {
+  EXPECT_TRUE(maps_outside_ids("         0          0 4294967295\n"));
+  EXPECT_FALSE(maps_outside_ids("         0          0          1\n"));
+  EXPECT_FALSE(maps_outside_ids("         0       1000          1\n         1     100000      65536\n"));
+  EXPECT_TRUE(maps_outside_ids("0 0 65536\n 1000000 1000000 4000000000\n"));
+  EXPECT_FALSE(maps_outside_ids(""));
+  EXPECT_FALSE(maps_outside_ids("junk"));
+}
+
 TEST(Weaknesses, AreNoneForRootOnAFullHost) { EXPECT_TRUE(weaknesses_of({}, full_host()).empty()); }
+
+TEST(Weaknesses, NameTheProcessLimitThatDoesNotBindRoot) {
+  HostReport host = rootless_host();
+  EXPECT_THAT(weaknesses_of({}, host), Not(Contains(HasSubstr("pids"))));
+  host.uid = 0;
+  EXPECT_THAT(weaknesses_of({}, host), Contains(HasSubstr("pids: not limited to 64")));
+}
 
 TEST(Weaknesses, NameEveryBarARootlessHostCannotEnforce) {
   HostReport host = rootless_host();

@@ -1,12 +1,16 @@
 #include "runtimes/process/host_report.h"
 
 #include <dirent.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <memory>
+#include <optional>
 
 #include "sys/file.h"
 #include "sys/kernel.h"
@@ -88,13 +92,48 @@ void look_for_user_namespaces(HostReport& report) {
   }
 }
 
+/// What root needs for mounts of its own making and for other ids; containers take it away.
+bool has_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[2] = {};
+  if (::syscall(SYS_capget, &header, sets) < 0) return false;
+  constexpr std::uint32_t kNeeded = (1U << CAP_SYS_ADMIN) | (1U << CAP_SETUID) | (1U << CAP_SETGID);
+  return (sets[0].effective & kNeeded) == kNeeded;
+}
+
+/// Root, but not merely in a user namespace that was given few ids, or without capabilities (a container).
+bool is_true_root(std::uint32_t uid) {
+  const auto has_ids = [](const char* path) { return maps_outside_ids(sys::read_file(path, 64 * 1024).value_or(std::string())); };
+  return uid == 0 && has_capabilities() && has_ids("/proc/self/uid_map") && has_ids("/proc/self/gid_map");
+}
+
 }  // namespace
+
+bool maps_outside_ids(std::string_view map) {
+  constexpr std::uint64_t kLast = kFirstOutsideId + (std::uint64_t{1} << 22);  // the kernel's largest pid
+  const auto number = [&map] {
+    map.remove_prefix(std::min(map.find_first_not_of(' '), map.size()));
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(map.data(), map.data() + map.size(), value);
+    map.remove_prefix(static_cast<std::size_t>(end - map.data()));
+    return error == std::errc() ? std::optional(value) : std::nullopt;
+  };
+  while (!map.empty()) {
+    const auto inside = number();
+    const auto outside = number();
+    const auto count = number();
+    if (!inside || !outside || !count) return false;
+    if (*inside <= kFirstOutsideId && *inside + *count > kLast) return true;
+    map.remove_prefix(std::min(map.find('\n'), map.size() - 1) + 1);
+  }
+  return false;
+}
 
 HostReport report_abilities() {
   HostReport report;
   report.uid = ::geteuid();
   report.gid = ::getegid();
-  report.is_root = report.uid == 0;
+  report.is_root = is_true_root(report.uid);
   report.has_extra_groups = !report.is_root && ::getgroups(0, nullptr) > 1;
   report.landlock_abi = sys::landlock_abi();
   look_for_user_namespaces(report);

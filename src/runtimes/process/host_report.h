@@ -2,14 +2,19 @@
 /// HostReport: what this host offers to the process wall, as a value, so that plans compile purely and tests can take things away.
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sys/cgroup.h"
 
 namespace brig::runtimes::process {
 
+/// Outside ids of sandboxes made by root: this and the warden's pid, which no other live process has. Above every id that
+/// distributions and subuid ranges give out, below 2^31 (some programs read ids as signed).
+inline constexpr std::uint32_t kFirstOutsideId = 0x70000000;
+
 struct HostReport {
-  bool is_root = false;             ///< may map any id and make any cgroup; otherwise "rootless"
+  bool is_root = false;             ///< may map the ids of sandboxes; otherwise "rootless", like the root of most containers
   std::uint32_t uid = 0;            ///< ours
   std::uint32_t gid = 0;
   bool has_extra_groups = false;    ///< supplementary groups a rootless sandbox cannot drop
@@ -36,6 +41,9 @@ struct HostReport {
   std::vector<ProcEntry> proc_entries;   ///< top level of /proc that others may read, without processes
   bool operator==(const HostReport&) const = default;
 };
+
+/// Whether an id map (the text of /proc/self/uid_map) has all ids that sandboxes may be given.
+bool maps_outside_ids(std::string_view map);
 
 /// What decides whether a policy can be enforced here: ids, namespaces, cgroups, Landlock. The lists of files stay empty.
 HostReport report_abilities();

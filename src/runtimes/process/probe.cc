@@ -56,7 +56,7 @@ Finding landlock_finding(const HostReport& host) {
 
 Finding identity_finding(const HostReport& host) {
   if (host.is_root) {
-    return {Finding::State::kGood, "identity", "every sandbox gets a user of its own outside (from " + std::to_string(0x70000000) + ")", ""};
+    return {Finding::State::kGood, "identity", "every sandbox gets a user of its own outside (from " + std::to_string(kFirstOutsideId) + ")", ""};
   }
   return {Finding::State::kWeak, "identity", "outside, sandboxes run as your own user (uid " + std::to_string(host.uid) + ")",
           "run brig with sudo"};

@@ -36,10 +36,6 @@ constexpr Milliseconds kGrace{1000};
 /// A group without processes for that long was left by a warden that was killed together with its owner.
 constexpr Milliseconds kLeftoverAge{10'000};
 
-/// Outside ids of sandboxes made by root: this and the warden's pid, which no other live process has. Above every id that distributions
-/// and subuid ranges give out, below 2^31 (some programs read ids as signed).
-constexpr std::uint32_t kFirstOutsideId = 0x70000000;
-
 void send_reply(FdRef control, const Reply& reply) {
   // If the owner is gone there is nobody to tell; the caller goes on to take the sandbox down.
   const std::string bytes = encode(reply);

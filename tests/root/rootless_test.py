@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+"""Without root, without user namespaces, without a Python in /usr: what is weaker is named, or the run is refused."""
+import os
+import shutil
+import unittest
+
+import harness
+
+# Runs its arguments in a user namespace in which no further one may be made (the limit is per namespace; the host's stays).
+NO_NAMESPACES = """if True:
+    import os, sys
+    with open("/proc/sys/user/max_user_namespaces", "w") as limit: limit.write("0")
+    os.execv(sys.argv[1], sys.argv[1:])
+    """
+NO_GROUPS = "mount --make-rprivate / && umount -l /sys/fs/cgroup && exec \"$@\""
+WEAKER = ("memory: ", "cpu: ", "identity: ")
+
+
+class Rootless(harness.BrigCase):
+    """As the user nobody, with copies of the programs where that user can read them."""
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder, 0o755)
+        for name in harness.PROGRAMS:
+            shutil.copy(os.path.join(harness.BIN, name), self.folder)
+        self.program = os.path.join(self.folder, "brig")
+        self.home = os.path.join(self.folder, "home")
+        os.mkdir(self.home)
+        os.chown(self.home, harness.NOBODY, harness.NOBODY)
+
+    def start(self, *arguments, **options):
+        if "program" not in options:
+            options |= {"user": harness.NOBODY, "group": harness.NOBODY, "extra_groups": [], "cwd": self.home}
+        return super().start(*arguments, **options)
+
+    def test_runs(self):
+        ran = self.brig("-c", "import os; print(os.getuid(), os.getpid() > 1, open('/etc/passwd').read().count(':'))")
+        self.assertEqual(ran.code, 0, ran.err)
+        self.assertTrue(ran.out.startswith("1000 True "), ran.out)
+
+    def test_weaknesses_are_told(self):
+        ran = self.brig("--", "true")
+        self.assertEqual(ran.code, 0)
+        for word in WEAKER:
+            self.assertIn("brig: weakness: " + word, ran.err)
+        attestation = self.report("--", "true")["attestation"]
+        for word in WEAKER:
+            self.assertTrue([w for w in attestation["weaknesses"] if w.startswith(word)], attestation["weaknesses"])
+        self.assertEqual(attestation["user_mapping"], "1000 -> %d" % harness.NOBODY)
+        self.assertEqual(attestation["cgroup"], {"version": "none", "memory_bytes": None, "pids": None, "cpu_millis": None})
+        self.assertEqual(attestation["capabilities"], "none")
+        self.assertEqual(len(attestation["namespaces"]), 7)
+
+    def test_weaknesses_can_be_refused(self):
+        for flags in (["--no-weaknesses"], ["--preset", "strict"]):
+            with self.subTest(flags):
+                ran = self.brig(*flags, "--", "true")
+                self.assertEqual((ran.code, ran.out), (125, ""), ran.err)
+                for word in WEAKER:
+                    self.assertIn(word, ran.err)
+                self.assertEqual(ran.err.count("\n"), 1)
+
+    def test_memory_of_each_process(self):
+        report = self.report("--memory", "64M", "-c", "x = bytearray(1 << 30)")
+        self.assertEqual((report["status"], report["error"]["name"]), ("error", "MemoryError"), report)
+
+    def test_processes(self):
+        code = """if True:
+            import os, time
+            count = 0
+            try:
+                while count < 100:
+                    if os.fork() == 0: time.sleep(60); os._exit(0)
+                    count += 1
+            except OSError as error: print(count, error.errno)
+            """
+        self.assertEqual(self.report("--pids", "16", "-c", code)["stdout"], "15 11\n")
+
+    def test_processes_of_one_sandbox_do_not_count_in_another(self):
+        first = self.start("run", "--pids", "8", "--lang", "bash", "-c", "for i in 1 2 3 4 5; do sleep 60 & done; wait")
+        jail = harness.Jail.wait(first.pid)
+        self.assertTrue(harness.wait_until(lambda: len(jail.inside()) >= 7))
+        self.assertEqual(self.brig("--pids", "8", "--lang", "bash", "-c", "sleep 0.1 & sleep 0.1 & wait; echo fine").out, "fine\n")
+        first.terminate()
+        self.assertEqual(self.finish(first).code, 143)
+
+    def test_time(self):
+        self.assertEqual(self.report("--timeout", "500ms", "-c", "while True: pass")["status"], "timeout")
+        self.assertEqual(self.report("--timeout", "20s", "--cpu-time", "1s", "-c", "while True: pass")["status"], "cpu_limit")
+
+    def test_disk(self):
+        report = self.report("--disk", "4M", "-c", "open('big', 'wb').write(b'x' * (3 << 20)); open('more', 'wb').write(b'x' * (3 << 20))")
+        self.assertEqual((report["error"]["name"], report["limits_hit"]), ("OSError", ["disk"]))
+
+    def test_files_in_and_out(self):
+        path = os.path.join(self.home, "mine")
+        with open(path, "w") as file:
+            file.write("mine")
+        os.chmod(path, 0o600)
+        os.chown(path, harness.NOBODY, harness.NOBODY)
+        ran = self.brig("--in", "mine", "--out", "o", "--lang", "bash", "-c", "cat mine; echo x > mine; echo made > new")
+        self.assertEqual(ran.out, "mine", ran.err)
+        self.assertEqual(harness.read(path), "mine")
+        made = os.path.join(self.home, "o/new")
+        self.assertEqual((harness.read(made), os.stat(made).st_uid), ("made\n", harness.NOBODY))
+
+    def test_files_of_others_stay_closed(self):
+        self.write("roots", "secret", 0o600)
+        ran = self.brig("--in", os.path.join(self.folder, "roots"), "--", "cat", "roots")
+        self.assertNotEqual(ran.code, 0)
+        self.assertNotIn("secret", ran.out)
+
+    def test_killed(self):
+        for role in ("brig", "launch", "init"):
+            process = self.start("run", "--", "sleep", "60")
+            jail = harness.Jail.wait(process.pid)
+            inside = jail.inside()
+            os.kill(getattr(jail, role), 9)
+            self.assertTrue(harness.wait_until(lambda: not any(map(harness.is_alive, inside)), 2))
+            self.finish(process)
+            self.assert_nothing_left()
+
+
+class ContainerRoot(harness.BrigCase):
+    """Root in name, as in most containers: without ids to give away, or without capabilities."""
+
+    WITHOUT_IDS = ["/usr/bin/unshare", "-Ur"]
+    WITHOUT_CAPABILITIES = ["/usr/bin/setpriv", "--bounding-set=-sys_admin"]
+    HIDE_GROUPS = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", NO_GROUPS, "sh"]
+
+    def test_runs_as_without_root(self):
+        self.write("data", "data", 0o600)
+        for wrapper in self.WITHOUT_IDS, self.WITHOUT_CAPABILITIES:
+            with self.subTest(wrapper[0]):
+                ran = self.finish(self.start("run", "--in", "data", "--lang", "bash", "-c", "id -u; cat data",
+                                             program=[*wrapper, harness.BRIG]))
+                self.assertEqual((ran.code, ran.out), (0, "1000\ndata"), ran.err)
+                self.assertIn("brig: weakness: identity: ", ran.err)
+
+    def test_what_is_not_enforced_is_told(self):
+        ran = self.finish(self.start("run", "--json", "--", "true", program=[*self.HIDE_GROUPS, *self.WITHOUT_CAPABILITIES, harness.BRIG]))
+        names = [weakness.partition(":")[0] for weakness in ran.json()["attestation"]["weaknesses"]]
+        self.assertEqual(names, ["memory", "cpu", "pids", "identity"])
+
+
+class NoNamespaces(harness.BrigCase):
+    def assert_refused(self, ran):
+        self.assertEqual((ran.code, ran.out), (125, ""), ran.err)
+        self.assertIn("user namespaces", ran.err)
+        self.assertIn("sysctl -w user.max_user_namespaces", ran.err)
+        self.assertEqual(ran.err.count("\n"), 1)
+
+    def inside(self, *arguments):
+        return self.finish(self.start("-Ur", "/usr/bin/python3", "-c", NO_NAMESPACES, harness.BRIG, *arguments, program=["/usr/bin/unshare"]))
+
+    def test_refused_with_the_command_that_mends_it(self):
+        self.assert_refused(self.inside("run", "--", "true"))
+
+    def test_refused_in_json(self):
+        ran = self.inside("run", "--json", "--", "true")
+        report = ran.json()
+        self.assertEqual((ran.code, report["status"]), (125, "failed"))
+        self.assertIn("user namespaces", report["failure"]["message"])
+
+
+class NoPython(harness.BrigCase):
+    HIDE = "mount --make-rprivate / && for f in /usr/bin/python3*; do [ -L $f ] || mount --bind /dev/null $f; done && exec \"$@\""
+
+    def hidden(self, *arguments):
+        return self.finish(self.start("-m", "/bin/sh", "-c", self.HIDE, "sh", harness.BRIG, *arguments, program=["/usr/bin/unshare"]))
+
+    def test_python_is_missed_by_name(self):
+        ran = self.hidden("run", "-c", "print(1)")
+        self.assertEqual((ran.code, ran.out), (125, ""), ran.err)
+        self.assertIn("python", ran.err)
+        self.assertEqual(ran.err.count("\n"), 1)
+
+    def test_other_programs_run(self):
+        self.assertEqual(self.hidden("run", "--lang", "bash", "-c", "echo fine").out, "fine\n")
+
+
+class NoGroups(harness.BrigCase):
+    """Root on a host whose cgroups cannot be had."""
+
+    def test_it_is_told(self):
+        ran = self.finish(self.start("-m", "/bin/sh", "-c", NO_GROUPS, "sh", harness.BRIG, "run", "--json", "--", "true",
+                                     program=["/usr/bin/unshare"]))
+        weaknesses = ran.json()["attestation"]["weaknesses"]
+        self.assertEqual([w.partition(":")[0] for w in weaknesses], ["memory", "cpu"], weaknesses)
+
+    def test_it_can_be_refused(self):
+        ran = self.finish(self.start("-m", "/bin/sh", "-c", NO_GROUPS, "sh", harness.BRIG, "run", "--no-weaknesses", "--", "true",
+                                     program=["/usr/bin/unshare"]))
+        self.assertEqual(ran.code, 125)
+        self.assertIn("no cgroup file system is mounted", ran.err)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,34 @@
+/// 501_block_node: makes a block node in a scratch folder and removes it; it is never opened.
+/// Expected: the filter, and no CAP_MKNOD in the first user namespace.
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "attack/probes/table.h"
+#include "attack/probes/tools.h"
+
+namespace brig::attack::probes {
+namespace {
+
+Finding run(const Args&) {
+  const std::string folder = scratch_folder("probe-node");
+  const std::string path = folder + "/disk";
+  const int result = ::mknod(path.c_str(), S_IFBLK | 0600, makedev(254, 0));
+  Finding finding = refused("mknod block", result);
+  ::unlink(path.c_str());
+  return finding;
+}
+
+}  // namespace
+
+constinit const Probe k501BlockNode = {
+    .name = "501_block_node",
+    .group = Group::kDevices,
+    .attack = "make a node for the host's disk",
+    .cve = "",
+    .refusal = "the filter, and no CAP_MKNOD in the first user namespace",
+    .run = run,
+    .needs_root = true,
+};
+
+}  // namespace brig::attack::probes

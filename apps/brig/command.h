@@ -9,6 +9,7 @@ namespace brig::cli {
 /// Runs with the arguments that follow the subcommand's name; returns the exit code.
 using Arguments = std::vector<std::string>;
 
+int cmd_attack(const Arguments& arguments);
 int cmd_bench(const Arguments& arguments);
 int cmd_doctor(const Arguments& arguments);
 int cmd_run(const Arguments& arguments);

@@ -24,6 +24,7 @@ struct Command {
 constexpr std::array kCommands = {
     Command{"run", "run a program in a fresh sandbox and destroy it", cmd_run},
     Command{"doctor", "say what this host offers and what is missing", cmd_doctor},
+    Command{"attack", "attack this installation's sandboxes and say what held", cmd_attack},
     Command{"bench", "measure what a sandbox costs here", cmd_bench},
 };
 

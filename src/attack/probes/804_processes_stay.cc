@@ -17,7 +17,7 @@ Finding run(const Args& args) {
     if (::fork() == 0) {
       ::setsid();
       ::close(0), ::close(1), ::close(2);
-      ::prctl(PR_SET_NAME, "brig-stray");
+      ::prctl(PR_SET_NAME, ("brig-stray-" + args.text("marker").substr(0, 4)).c_str());
       ::sleep(20);
       ::_exit(0);
     }

@@ -1,0 +1,78 @@
+#include "attack/judge.h"
+
+#include <algorithm>
+
+#include "attack/program.h"
+#include "base/text.h"
+
+namespace brig::attack {
+namespace {
+
+constexpr std::size_t kWhyLimit = 160;
+
+/// `text` for a report: printable, short, and the secrets named instead of shown.
+std::string shown(std::string text, const Secrets& secrets) {
+  for (const auto& [secret, name] : {std::pair(secrets.token, "<the canary's secret>"), std::pair(secrets.marker, "<the marker>")}) {
+    for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != std::string::npos;) text.replace(at, secret.size(), name);
+  }
+  return printable(text, kWhyLimit);
+}
+
+bool contains(const std::string& text, const std::string& word) { return !word.empty() && text.find(word) != std::string::npos; }
+
+Verdict verdict_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kHeld: return Verdict::kHeld;
+    case Outcome::kBreached: return Verdict::kBreached;
+    case Outcome::kNotApplicable: return Verdict::kNotApplicable;
+  }
+  return Verdict::kNotRun;
+}
+
+/// What of the observation proves a breach; empty if nothing does.
+std::string proof_of_breach(const Observation& observation, const Secrets& secrets, const std::optional<Finding>& finding) {
+  if (!observation.damage.empty()) return observation.damage.front();
+  if (finding.has_value() && finding->outcome == Outcome::kBreached) return finding->seen;
+  if (contains(observation.output, secrets.token)) return "the canary's secret is in the output";
+  if (contains(observation.output, secrets.marker)) return "the other sandbox's marker is in the output";
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kHeld: return "held";
+    case Verdict::kBreached: return "breached";
+    case Verdict::kNotApplicable: return "not applicable";
+    case Verdict::kNotRun: return "not run";
+  }
+  return "?";
+}
+
+Judgement judge(const Probe& probe, const Observation& observation, const Secrets& secrets) {
+  const std::optional<Finding> finding = finding_in(observation.output);
+  const auto verdict = [&](Verdict which, std::string why) { return Judgement{&probe, which, shown(std::move(why), secrets)}; };
+  if (const std::string proof = proof_of_breach(observation, secrets, finding); !proof.empty()) return verdict(Verdict::kBreached, proof);
+  if (!observation.trouble.empty()) return verdict(Verdict::kNotRun, observation.trouble);
+  const std::string status(runtime::status_of(observation.exit));
+  if (std::ranges::find(probe.held_if_ended_by, observation.exit.cause) != probe.held_if_ended_by.end()) {
+    return verdict(Verdict::kHeld, "the sandbox ended it: " + status);
+  }
+  if (observation.exit.cause == runtime::Cause::kPolicyKill) return verdict(Verdict::kHeld, "ended by the system-call filter");
+  if (finding.has_value()) return verdict(verdict_of(finding->outcome), finding->seen);
+  return verdict(Verdict::kBreached, "no answer, so nothing was proven: " + status + " " + std::to_string(observation.exit.value));
+}
+
+Judgement judge_control(const Probe& probe, const Observation& observation, const Secrets& secrets, bool is_root) {
+  const std::optional<Finding> finding = finding_in(observation.output);
+  const auto verdict = [&](Verdict which, std::string why) { return Judgement{&probe, which, shown(std::move(why), secrets)}; };
+  if (const std::string proof = proof_of_breach(observation, secrets, finding); !proof.empty()) return verdict(Verdict::kBreached, proof);
+  if (!observation.trouble.empty()) return verdict(Verdict::kNotRun, observation.trouble);
+  if (finding.has_value() && finding->outcome == Outcome::kNotApplicable) return verdict(Verdict::kNotApplicable, finding->seen);
+  if (!probe.needs.empty()) return verdict(Verdict::kNotApplicable, "needs " + std::string(probe.needs));
+  if (probe.needs_root && !is_root) return verdict(Verdict::kNotApplicable, "needs root");
+  return verdict(Verdict::kHeld, "does not breach: " + (finding.has_value() ? finding->seen : observation.output));
+}
+
+}  // namespace brig::attack

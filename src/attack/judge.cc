@@ -44,6 +44,7 @@ std::string_view to_string(Verdict verdict) {
   switch (verdict) {
     case Verdict::kHeld: return "held";
     case Verdict::kBreached: return "breached";
+    case Verdict::kNotEnforced: return "not enforced";
     case Verdict::kNotApplicable: return "not applicable";
     case Verdict::kNotRun: return "not run";
   }
@@ -53,7 +54,12 @@ std::string_view to_string(Verdict verdict) {
 Judgement judge(const Probe& probe, const Observation& observation, const Secrets& secrets) {
   const std::optional<Finding> finding = finding_in(observation.output);
   const auto verdict = [&](Verdict which, std::string why) { return Judgement{&probe, which, shown(std::move(why), secrets)}; };
-  if (const std::string proof = proof_of_breach(observation, secrets, finding); !proof.empty()) return verdict(Verdict::kBreached, proof);
+  if (const std::string proof = proof_of_breach(observation, secrets, finding); !proof.empty()) {
+    for (const std::string& weakness : observation.weaknesses) {
+      if (!probe.weakness.empty() && weakness.starts_with(probe.weakness)) return verdict(Verdict::kNotEnforced, "as attested: " + weakness);
+    }
+    return verdict(Verdict::kBreached, proof);
+  }
   if (!observation.trouble.empty()) return verdict(Verdict::kNotRun, observation.trouble);
   const std::string status(runtime::status_of(observation.exit));
   if (std::ranges::find(probe.held_if_ended_by, observation.exit.cause) != probe.held_if_ended_by.end()) {

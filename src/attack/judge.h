@@ -18,6 +18,7 @@ struct Observation {
   runtime::Exit exit;
   std::string output;               ///< stdout then stderr, of the last phase; head and tail
   std::vector<std::string> damage;  ///< canaries that were touched, in words
+  std::vector<std::string> weaknesses;  ///< what the sandbox's attestation says is not enforced
   std::string trouble;              ///< why the probe could not be run; empty if it was
 };
 
@@ -27,9 +28,10 @@ struct Secrets {
   std::string marker;  ///< was left by the first phase
 };
 
-enum class Verdict : std::uint8_t { kHeld, kBreached, kNotApplicable, kNotRun };
+/// kNotEnforced: breached, and the sandbox's own attestation had named that beforehand.
+enum class Verdict : std::uint8_t { kHeld, kBreached, kNotEnforced, kNotApplicable, kNotRun };
 
-/// "held", "breached", "not applicable", "not run"
+/// "held", "breached", "not enforced", "not applicable", "not run"
 std::string_view to_string(Verdict verdict);
 
 struct Judgement {

@@ -58,6 +58,15 @@ TEST(Judge, EndingByTheNamedLimitHolds) {
   EXPECT_EQ(judge(kBomb, observation, kSecrets).verdict, Verdict::kBreached) << "the wrong limit proves nothing";
 }
 
+TEST(Judge, BreachThatTheAttestationNamedIsNotEnforced) {
+  constexpr Probe kWeak{.name = "000_weak", .attack = "try", .refusal = "a limit", .weakness = "memory:"};
+  Observation observation = said(Outcome::kBreached, "took it all");
+  EXPECT_EQ(judge(kWeak, observation, kSecrets).verdict, Verdict::kBreached);
+  observation.weaknesses = {"cpu: not limited", "memory: for each process only"};
+  EXPECT_EQ(judge(kWeak, observation, kSecrets).verdict, Verdict::kNotEnforced);
+  EXPECT_EQ(judge(kPlain, observation, kSecrets).verdict, Verdict::kBreached) << "another bar's weakness excuses nothing";
+}
+
 TEST(Judge, EndingByTheFilterHolds) {
   Observation observation;
   observation.exit.cause = runtime::Cause::kPolicyKill;

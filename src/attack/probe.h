@@ -77,6 +77,8 @@ struct Probe {
   Milliseconds timeout{8000};  ///< of each of its runs
   /// The sandbox holds if it ends the probe for one of these causes, whatever the probe said before.
   std::span<const runtime::Cause> held_if_ended_by = {};
+  /// Where the sandbox's own attestation has a weakness that begins like this, a breach is no surprise: kNotEnforced.
+  std::string_view weakness = {};
 };
 
 /// Every probe, in the order of their numbers.

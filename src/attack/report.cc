@@ -41,7 +41,7 @@ std::string changes_text(const std::vector<std::string>& changes) {
 std::string summary(const SuiteReport& report, Kind kind) {
   std::string text = std::to_string(report.judgements.size()) + (kind == Kind::kAttack ? " probes: " : " controls: ");
   const char* separator = "";
-  for (Verdict verdict : {Verdict::kHeld, Verdict::kBreached, Verdict::kNotApplicable, Verdict::kNotRun}) {
+  for (Verdict verdict : {Verdict::kHeld, Verdict::kBreached, Verdict::kNotEnforced, Verdict::kNotApplicable, Verdict::kNotRun}) {
     const std::size_t count = report.count(verdict);
     const bool is_always_said = verdict == Verdict::kHeld || verdict == Verdict::kBreached;
     if (count == 0 && !is_always_said) continue;
@@ -83,6 +83,7 @@ boost::json::value to_json(const SuiteReport& report) {
                              {"outside", texts(report.host_changes)},
                              {"held", report.count(Verdict::kHeld)},
                              {"breached", report.count(Verdict::kBreached)},
+                             {"not_enforced", report.count(Verdict::kNotEnforced)},
                              {"not_applicable", report.count(Verdict::kNotApplicable)},
                              {"not_run", report.count(Verdict::kNotRun)}};
 }

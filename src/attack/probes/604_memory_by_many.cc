@@ -54,6 +54,7 @@ constinit const Probe k604MemoryByMany = {
     .refusal = "the memory limit counts all processes together",
     .run = run,
     .held_if_ended_by = kEnds,
+    .weakness = "memory:",
 };
 
 }  // namespace brig::attack::probes

@@ -32,6 +32,7 @@ constinit const Probe k613PopulatedMapping = {
     .refusal = "the memory limit, without swap",
     .run = run,
     .held_if_ended_by = kEnds,
+    .weakness = "memory:",
 };
 
 }  // namespace brig::attack::probes

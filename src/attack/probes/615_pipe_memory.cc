@@ -37,6 +37,7 @@ constinit const Probe k615PipeMemory = {
     .refusal = "the memory limit counts kernel memory; pipes have limits of their own",
     .run = run,
     .held_if_ended_by = kEnds,
+    .weakness = "memory:",
 };
 
 }  // namespace brig::attack::probes

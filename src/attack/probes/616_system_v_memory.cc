@@ -36,6 +36,7 @@ constinit const Probe k616SystemVMemory = {
     .refusal = "the memory limit counts System V segments; the ipc namespace removes them",
     .run = run,
     .held_if_ended_by = kEnds,
+    .weakness = "memory:",
 };
 
 }  // namespace brig::attack::probes

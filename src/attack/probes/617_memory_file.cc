@@ -37,6 +37,7 @@ constinit const Probe k617MemoryFile = {
     .refusal = "the memory limit counts memfd pages; the file-size limit",
     .run = run,
     .held_if_ended_by = kEnds,
+    .weakness = "memory:",
 };
 
 }  // namespace brig::attack::probes

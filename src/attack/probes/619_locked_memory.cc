@@ -28,6 +28,7 @@ constinit const Probe k619LockedMemory = {
     .needs_root = true,
     .needs = "a caller that may lock memory",
     .held_if_ended_by = kEnds,
+    .weakness = "memory:",
 };
 
 }  // namespace brig::attack::probes

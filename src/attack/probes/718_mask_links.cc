@@ -34,6 +34,7 @@ constinit const Probe k718MaskLinks = {
     .cve = "CVE-2021-30465, CVE-2025-31133, CVE-2025-52565 (runc)",
     .refusal = "masks are mounts made before the sandbox lives, on objects nobody inside can change",
     .run = run,
+    .needs_root = true,
 };
 
 }  // namespace brig::attack::probes

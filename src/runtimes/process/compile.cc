@@ -173,14 +173,28 @@ void PlanBuilder::make_scratch() {
 }
 
 /// What programs read in /proc besides processes. Everything else that others may read is covered, also what future kernels add.
-constexpr std::array<std::string_view, 9> kProcShown{"cpuinfo", "filesystems", "loadavg", "meminfo", "stat",
+constexpr std::array<std::string_view, 8> kProcShown{"cpuinfo", "filesystems", "loadavg", "meminfo",
                                                      "sys",     "sysvipc",     "uptime",  "version"};
+
+/// A /proc/stat with the number of processors, which libc and node take from it, and without the counts of interrupts and of
+/// processor time, which let one sandbox watch the keyboard and the neighbours.
+std::string quiet_stat(std::uint32_t processors) {
+  constexpr std::string_view kZeros = " 0 0 0 0 0 0 0 0 0 0\n";
+  std::string text = "cpu " + std::string(kZeros);
+  for (std::uint32_t index = 0; index < processors; ++index) text += "cpu" + std::to_string(index) + std::string(kZeros);
+  return text + "intr 0\nctxt 0\nbtime 0\nprocesses 0\nprocs_running 1\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n";
+}
 
 void PlanBuilder::make_proc() {
   add(MountProc{.path = "proc"});
   for (const HostReport::ProcEntry& entry : host_.proc_entries) {
     if (std::ranges::find(kProcShown, entry.name) != kProcShown.end()) continue;
     const std::string path = "proc/" + entry.name;
+    if (entry.name == "stat") {
+      add(WriteFile{.path = "dev/.stat", .text = quiet_stat(host_.processors)});
+      add(BindInside{.from = "dev/.stat", .path = path, .flags = kReadOnly | kNoDevices | kNoExec});
+      continue;
+    }
     // A folder is covered by one that must not become writable; the null device may be written as ever.
     if (entry.is_folder) add(BindInside{.from = "run", .path = path, .flags = kReadOnly | kNoDevices | kNoExec});
     else add(BindInside{.from = "dev/null", .path = path, .flags = 0});

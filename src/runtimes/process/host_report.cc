@@ -147,6 +147,7 @@ void add_files(HostReport& report) {
   report.root_entries = find_root_entries();
   report.etc_entries = find_etc_entries();
   report.proc_entries = find_proc_entries();
+  report.processors = static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
 }  // namespace brig::runtimes::process

@@ -39,6 +39,7 @@ struct HostReport {
     bool operator==(const ProcEntry&) const = default;
   };
   std::vector<ProcEntry> proc_entries;   ///< top level of /proc that others may read, without processes
+  std::uint32_t processors = 1;          ///< online
   bool operator==(const HostReport&) const = default;
 };
 

@@ -49,7 +49,7 @@ constexpr AllowRule kAllow[] = {
     {"getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid setregid setresuid setresgid setfsuid "
      "setfsgid capget capset",
      "identity: one id is mapped and there are no capabilities, so nothing can be gained"},
-    {"getrlimit setrlimit prlimit64 getrusage sysinfo uname getpriority setpriority sched_yield sched_getaffinity "
+    {"getrlimit setrlimit getrusage sysinfo uname getpriority setpriority sched_yield sched_getaffinity "
      "sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_getattr sched_setattr "
      "sched_get_priority_min sched_get_priority_max sched_rr_get_interval ioprio_get ioprio_set",
      "asking about and lowering its own share; hard limits cannot be raised without a capability"},
@@ -57,7 +57,7 @@ constexpr AllowRule kAllow[] = {
      "mq_timedreceive mq_notify mq_getsetattr",
      "System V and POSIX messages in an ipc namespace of its own"},
     {"getrandom", "random bytes"},
-    {"arch_prctl modify_ldt set_thread_area get_thread_area", "thread-local storage; modify_ldt only makes segments of user mode"},
+    {"arch_prctl set_thread_area get_thread_area", "thread-local storage"},
     {"landlock_create_ruleset landlock_add_rule landlock_restrict_self", "a program may confine itself further"},
 };
 
@@ -113,6 +113,8 @@ constexpr ArgumentTest kUdp6Named[] = {{0, 0xffffffff, AF_INET6}, {1, kTypeMask,
 constexpr std::string_view kSocketWhy =
     "Unix, TCP and UDP only; raw, packet, netlink and the rare families (ALG, VSOCK, KEY, TIPC, CAN, …) are where kernel bugs live";
 
+constexpr ArgumentTest kOwnProcess[] = {{0, 0xffffffff, 0}};
+
 constexpr ArgumentTest kFifo[] = {{1, S_IFMT, S_IFIFO}};
 constexpr ArgumentTest kFifoAt[] = {{2, S_IFMT, S_IFIFO}};
 constexpr ArgumentTest kRegular[] = {{1, S_IFMT, S_IFREG}};
@@ -131,6 +133,7 @@ constexpr AllowIfRule kAllowIf[] = {
     {"socket", kUdp6, kSocketWhy},
     {"socket", kUdp4Named, kSocketWhy},
     {"socket", kUdp6Named, kSocketWhy},
+    {"prlimit64", kOwnProcess, "its own limits; not those of the agent, which has the same uid"},
     {"mknod", kFifo, "mkfifo"},
     {"mknodat", kFifoAt, "mkfifo"},
     {"mknod", kRegular, "a plain file made the old way"},
@@ -153,6 +156,7 @@ constexpr RefuseRule kRefuse[] = {
      "iopl ioperm nfsservctl vhangup",
      EPERM, "the machine's own administration"},
     {"open_by_handle_at name_to_handle_at", EPERM, "opens files by number, past every mount (the 2014 shocker escape)"},
+    {"modify_ldt", EPERM, "segments of 16-bit programs: a long list of kernel bugs (CVE-2017-17053, CVE-2015-5157) and nothing of today needs it"},
     {"syslog lookup_dcookie", EPERM, "the kernel's log and addresses"},
     {"settimeofday clock_settime clock_adjtime adjtimex stime", EPERM, "the machine's clock"},
     {"sethostname setdomainname", EPERM, "fixed when the sandbox was made"},

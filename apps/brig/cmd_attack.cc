@@ -100,7 +100,7 @@ int run_corpus(const AttackOptions& o, asio::io_context& io, runtime::Runtime& r
   const auto language = corpus_language(o);
   if (!language) return fail(language.error());
   const auto file = open_plain(*o.corpus, "--corpus");
-  if (!file) return fail(file.error());
+  if (!file) return usage_error(file.error().message());
   const auto text = read_all(file->ref(), *o.corpus, kCorpusMax);
   if (!text) return fail(text.error());
   auto snippets = attack::parse_corpus(*text).context(printable(*o.corpus));

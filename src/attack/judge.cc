@@ -1,6 +1,7 @@
 #include "attack/judge.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include "attack/program.h"
 #include "base/text.h"
@@ -19,6 +20,13 @@ std::string shown(std::string text, const Secrets& secrets) {
 }
 
 bool contains(const std::string& text, const std::string& word) { return !word.empty() && text.find(word) != std::string::npos; }
+
+/// Ended by what the probe was after. The kernel's out-of-memory kill may also show as a plain SIGKILL, which nobody else inside sends.
+bool is_expected_end(const Probe& probe, const runtime::Exit& exit) {
+  const auto expects = [&](runtime::Cause cause) { return std::ranges::find(probe.held_if_ended_by, cause) != probe.held_if_ended_by.end(); };
+  const bool is_killed = exit.cause == runtime::Cause::kSignalled && exit.value == SIGKILL;
+  return expects(exit.cause) || (is_killed && expects(runtime::Cause::kMemoryLimit));
+}
 
 Verdict verdict_of(Outcome outcome) {
   switch (outcome) {
@@ -62,7 +70,7 @@ Judgement judge(const Probe& probe, const Observation& observation, const Secret
   }
   if (!observation.trouble.empty()) return verdict(Verdict::kNotRun, observation.trouble);
   const std::string status(runtime::status_of(observation.exit));
-  if (std::ranges::find(probe.held_if_ended_by, observation.exit.cause) != probe.held_if_ended_by.end()) {
+  if (is_expected_end(probe, observation.exit)) {
     return verdict(Verdict::kHeld, "the sandbox ended it: " + status);
   }
   if (observation.exit.cause == runtime::Cause::kPolicyKill) return verdict(Verdict::kHeld, "ended by the system-call filter");

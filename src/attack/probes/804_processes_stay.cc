@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cctype>
 
 #include "attack/probes/table.h"
@@ -14,13 +15,18 @@ namespace {
 
 Finding run(const Args& args) {
   if (args.text("phase") != "2") {
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0) return held("no pipe");
     if (::fork() == 0) {
       ::setsid();
-      ::close(0), ::close(1), ::close(2);
       ::prctl(PR_SET_NAME, ("brig-stray-" + args.text("marker").substr(0, 4)).c_str());
+      for (int fd : {0, 1, 2, ends[0], ends[1]}) ::close(fd);
       ::sleep(20);
       ::_exit(0);
     }
+    ::close(ends[1]);
+    char byte = 0;
+    (void)!::read(ends[0], &byte, 1);  // ends when the child has its name
     return held("left one");
   }
   for (const std::string& name : names_in("/proc").value_or(std::vector<std::string>{})) {

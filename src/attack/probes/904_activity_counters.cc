@@ -9,10 +9,14 @@ namespace {
 
 Finding run(const Args&) {
   std::vector<Finding> findings;
-  for (const char* path : {"/proc/interrupts", "/proc/softirqs", "/proc/timer_list", "/proc/sched_debug", "/proc/schedstat", "/proc/stat",
-                           "/proc/vmstat", "/proc/zoneinfo", "/proc/pressure/cpu"}) {
+  for (const char* path : {"/proc/interrupts", "/proc/softirqs", "/proc/timer_list", "/proc/sched_debug", "/proc/schedstat", "/proc/vmstat", "/proc/zoneinfo", "/proc/pressure/cpu"}) {
     findings.push_back(cannot_read(path, Quote::kHide));
   }
+  // A /proc/stat that only says how many processors there are gives nothing away.
+  const std::string stat = read_some("/proc/stat").value_or("");
+  const std::string total = stat.substr(0, stat.find('\n'));
+  const bool is_counting = total.find_first_of("123456789") != std::string::npos;
+  findings.push_back(is_counting ? breached("/proc/stat: " + total) : held("/proc/stat counts nothing"));
   return worst(findings);
 }
 

@@ -40,9 +40,11 @@ std::optional<int> parse(const Arguments& arguments, AttackOptions& o) {
   options.option("--runtime", o.runtime, "NAME", "The wall: auto or process");
   options.option("--filter", o.filter, "TEXT", "Only probes whose name or group contains it");
   options.flag("--list", o.is_list, "List the probes and run nothing");
-  options.flag("--controls", o.is_controls_only, "Run the controls instead: each probe without a wall, where it must breach");
+  options.flag("--controls", o.is_controls_only,
+               "Run the controls instead: each probe without a wall, where it must breach");
   options.flag("--with-controls", o.is_with_controls, "Run the controls too");
-  options.option("--corpus", o.corpus, "FILE.jsonl", "Run hostile program texts instead: lines with category, item and code");
+  options.option("--corpus", o.corpus, "FILE.jsonl",
+                 "Run hostile program texts instead: lines with category, item and code");
   options.option("--lang", o.language, "LANGUAGE", "The corpus's language (else by its file's name)");
   options.flag("--json", o.is_json, "Print one JSON object");
   return options.parse(arguments);
@@ -65,7 +67,8 @@ int fail(const Error& error) {
 /// A line on a terminal's stderr that says how far it is.
 class Progress {
  public:
-  Progress(std::string what, std::size_t total) : what_(std::move(what)), total_(total), is_shown_(::isatty(STDERR_FILENO) == 1) {}
+  Progress(std::string what, std::size_t total)
+      : what_(std::move(what)), total_(total), is_shown_(::isatty(STDERR_FILENO) == 1) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress() { show("\r\x1b[K"); }
@@ -120,7 +123,8 @@ int cmd_attack(const Arguments& arguments) {
   if (const auto code = parse(arguments, o)) return *code;
   const std::string filter = o.filter.value_or("");
   const auto chosen = attack::choose_probes(filter);
-  if (chosen.empty()) return usage_error("no probe's name or group contains \"" + printable(filter) + "\" (brig attack --list)");
+  if (chosen.empty())
+    return usage_error("no probe's name or group contains \"" + printable(filter) + "\" (brig attack --list)");
   if (o.is_list) return say(attack::list(chosen));
   if (o.language && !o.corpus) return usage_error("--lang needs --corpus");
   const auto program = find_helper("brig-probe");
@@ -136,7 +140,8 @@ int cmd_attack(const Arguments& arguments) {
     if (o.corpus) return run_corpus(o, io, **runtime, *program);
     object["runtime"] = std::string((*runtime)->name());
     Progress progress("probe", chosen.size());
-    const auto report = run(io, attack::attack(**runtime, options, [&progress](const attack::Judgement&) { progress.step(); }));
+    const auto report =
+        run(io, attack::attack(**runtime, options, [&progress](const attack::Judgement&) { progress.step(); }));
     if (!report) return fail(report.error());
     code = attack::exit_code_of(*report, attack::Kind::kAttack);
     object["attacks"] = attack::to_json(*report);

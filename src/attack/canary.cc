@@ -64,7 +64,8 @@ Fd listen_unix(const std::string& path, bool is_abstract) {
   std::memcpy(static_cast<char*>(address.sun_path) + shift, path.data(), path.size());
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + shift + path.size());
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 || ::listen(fd.get(), 16) != 0) return {};
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 || ::listen(fd.get(), 16) != 0)
+    return {};
   if (!is_abstract) ::chmod(path.c_str(), 0777);
   return fd;
 }
@@ -113,8 +114,9 @@ int serve_canary(const std::string& folder, World world) {
   }
 
   say("ready tcp4=" + std::to_string(port_of(listeners[0].fd)) + " tcp6=" + std::to_string(port_of(listeners[1].fd)) +
-      " udp=" + std::to_string(port_of(listeners[2].fd)) + " abstract=" + name + " canary=" + std::to_string(::getpid()) +
-      " address=" + std::to_string(reinterpret_cast<std::uintptr_t>(secret.data())) + " length=" + std::to_string(secret.size()));
+      " udp=" + std::to_string(port_of(listeners[2].fd)) + " abstract=" + name + " canary=" +
+      std::to_string(::getpid()) + " address=" + std::to_string(reinterpret_cast<std::uintptr_t>(secret.data())) +
+      " length=" + std::to_string(secret.size()));
 
   for (;;) {
     std::vector<pollfd> waiting{{STDIN_FILENO, POLLIN, 0}};

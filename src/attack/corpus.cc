@@ -1,8 +1,9 @@
 #include "attack/corpus.h"
 
+#include <utility>
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json/value.hpp>
-#include <utility>
 
 #include "attack/outside.h"
 #include "attack/scene.h"
@@ -42,15 +43,18 @@ struct Work {
 service::TaskSpec spec_of(const Work& work, const Snippet& snippet) {
   policy::Policy policy;
   policy.limits.timeout = kSnippetLimit;
-  service::Script script{.language = work.language, .origin = service::Origin::kCode, .name = {}, .text = snippet.code, .arguments = {}};
+  service::Script script{
+      .language = work.language, .origin = service::Origin::kCode, .name = {}, .text = snippet.code, .arguments = {}};
   return {.id = "corpus-" + random_hex(6), .policy = std::move(policy), .program = std::move(script)};
 }
 
-void count(Work& work, const Snippet& snippet, const Result<service::RunReport>& report, std::vector<std::string> damage) {
+void count(Work& work, const Snippet& snippet, const Result<service::RunReport>& report,
+           std::vector<std::string> damage) {
   CorpusCount& category = work.report.categories[snippet.category];
   const std::string name = "category " + snippet.category + " item " + snippet.item + ": ";
   if (report.has_value()) {
-    if ((report->out.text() + report->err.text()).find(work.token) != std::string::npos) damage.emplace_back("the canary's secret is in the output");
+    if ((report->out.text() + report->err.text()).find(work.token) != std::string::npos)
+      damage.emplace_back("the canary's secret is in the output");
     ++category.endings[std::string(runtime::status_of(report->exit))];
   }
   if (!damage.empty()) {

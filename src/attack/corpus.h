@@ -1,8 +1,8 @@
 #pragma once
 /// The corpus: hostile program texts from outside, each in a sandbox of its own with canaries around.
 ///
-/// Nobody says what such a text should achieve, so only what is seen outside counts: the canaries (scene.h), and files of the host that
-/// such texts attack.
+/// Nobody says what such a text should achieve, so only what is seen outside counts: the canaries (scene.h), and files
+/// of the host that such texts attack.
 #include <functional>
 #include <map>
 #include <string>
@@ -22,7 +22,8 @@ struct Snippet {
   std::string code;
 };
 
-/// JSON lines with "category", "item" (numbers or texts) and "code"; other keys are ignored. kInvalidArgument names the line.
+/// JSON lines with "category", "item" (numbers or texts) and "code"; other keys are ignored. kInvalidArgument names the
+/// line.
 Result<std::vector<Snippet>> parse_corpus(std::string_view text);
 
 struct CorpusCount {
@@ -34,12 +35,13 @@ struct CorpusCount {
 
 struct CorpusReport {
   std::map<std::string, CorpusCount> categories;
-  std::vector<std::string> breaches;      ///< "category 3 item 7: …"
+  std::vector<std::string> breaches;  ///< "category 3 item 7: …"
   std::vector<std::string> host_changes;
   [[nodiscard]] CorpusCount total() const;
 };
 
-/// `runtime` outlives the task; `program` is brig-probe (it plays the canary). `on_each` hears of every snippet that has ended.
+/// `runtime` outlives the task; `program` is brig-probe (it plays the canary). `on_each` hears of every snippet that
+/// has ended.
 Task<CorpusReport> run_corpus(runtime::Runtime& runtime, std::string program, std::vector<Snippet> snippets,
                               const service::Language* language, std::function<void()> on_each);
 

@@ -9,8 +9,9 @@ namespace {
 using testing::HasSubstr;
 
 TEST(Corpus, ReadsLines) {
-  const auto snippets = parse_corpus("{\"category\": 1, \"item\": \"a\", \"code\": \"x\\ny\", \"expected\": \"z\"}\n\n"
-                                     "{\"category\":\"files\",\"item\":2,\"code\":\"\"}");
+  const auto snippets = parse_corpus(
+      "{\"category\": 1, \"item\": \"a\", \"code\": \"x\\ny\", \"expected\": \"z\"}\n\n"
+      "{\"category\":\"files\",\"item\":2,\"code\":\"\"}");
   ASSERT_TRUE(snippets.has_value()) << snippets.error().message();
   ASSERT_EQ(snippets->size(), 2U);
   EXPECT_EQ(snippets->at(0).category, "1");
@@ -20,7 +21,8 @@ TEST(Corpus, ReadsLines) {
 }
 
 TEST(Corpus, NamesTheLineThatIsWrong) {
-  for (const char* text : {"{\"category\":1,\"item\":1,\"code\":\"x\"}\n{", "{\"category\":1,\"item\":1,\"code\":\"x\"}\n{\"item\":1,\"code\":\"x\"}",
+  for (const char* text : {"{\"category\":1,\"item\":1,\"code\":\"x\"}\n{",
+                           "{\"category\":1,\"item\":1,\"code\":\"x\"}\n{\"item\":1,\"code\":\"x\"}",
                            "{\"category\":1,\"item\":1,\"code\":\"x\"}\n{\"category\":1,\"item\":1,\"code\":5}"}) {
     const auto snippets = parse_corpus(text);
     ASSERT_FALSE(snippets.has_value()) << text;

@@ -13,17 +13,24 @@ constexpr std::size_t kWhyLimit = 160;
 
 /// `text` for a report: printable, short, and the secrets named instead of shown.
 std::string shown(std::string text, const Secrets& secrets) {
-  for (const auto& [secret, name] : {std::pair(secrets.token, "<the canary's secret>"), std::pair(secrets.marker, "<the marker>")}) {
-    for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != std::string::npos;) text.replace(at, secret.size(), name);
+  for (const auto& [secret, name] :
+       {std::pair(secrets.token, "<the canary's secret>"), std::pair(secrets.marker, "<the marker>")}) {
+    for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != std::string::npos;)
+      text.replace(at, secret.size(), name);
   }
   return printable(text, kWhyLimit);
 }
 
-bool contains(const std::string& text, const std::string& word) { return !word.empty() && text.find(word) != std::string::npos; }
+bool contains(const std::string& text, const std::string& word) {
+  return !word.empty() && text.find(word) != std::string::npos;
+}
 
-/// Ended by what the probe was after. The kernel's out-of-memory kill may also show as a plain SIGKILL, which nobody else inside sends.
+/// Ended by what the probe was after. The kernel's out-of-memory kill may also show as a plain SIGKILL, which nobody
+/// else inside sends.
 bool is_expected_end(const Probe& probe, const runtime::Exit& exit) {
-  const auto expects = [&](runtime::Cause cause) { return std::ranges::find(probe.held_if_ended_by, cause) != probe.held_if_ended_by.end(); };
+  const auto expects = [&](runtime::Cause cause) {
+    return std::ranges::find(probe.held_if_ended_by, cause) != probe.held_if_ended_by.end();
+  };
   const bool is_killed = exit.cause == runtime::Cause::kSignalled && exit.value == SIGKILL;
   return expects(exit.cause) || (is_killed && expects(runtime::Cause::kMemoryLimit));
 }
@@ -38,7 +45,8 @@ Verdict verdict_of(Outcome outcome) {
 }
 
 /// What of the observation proves a breach; empty if nothing does.
-std::string proof_of_breach(const Observation& observation, const Secrets& secrets, const std::optional<Finding>& finding) {
+std::string proof_of_breach(const Observation& observation, const Secrets& secrets,
+                            const std::optional<Finding>& finding) {
   if (!observation.damage.empty()) return observation.damage.front();
   if (finding.has_value() && finding->outcome == Outcome::kBreached) return finding->seen;
   if (contains(observation.output, secrets.token)) return "the canary's secret is in the output";
@@ -61,10 +69,13 @@ std::string_view to_string(Verdict verdict) {
 
 Judgement judge(const Probe& probe, const Observation& observation, const Secrets& secrets) {
   const std::optional<Finding> finding = finding_in(observation.output);
-  const auto verdict = [&](Verdict which, std::string why) { return Judgement{&probe, which, shown(std::move(why), secrets)}; };
+  const auto verdict = [&](Verdict which, std::string why) {
+    return Judgement{&probe, which, shown(std::move(why), secrets)};
+  };
   if (const std::string proof = proof_of_breach(observation, secrets, finding); !proof.empty()) {
     for (const std::string& weakness : observation.weaknesses) {
-      if (!probe.weakness.empty() && weakness.starts_with(probe.weakness)) return verdict(Verdict::kNotEnforced, "as attested: " + weakness);
+      if (!probe.weakness.empty() && weakness.starts_with(probe.weakness))
+        return verdict(Verdict::kNotEnforced, "as attested: " + weakness);
     }
     return verdict(Verdict::kBreached, proof);
   }
@@ -73,17 +84,23 @@ Judgement judge(const Probe& probe, const Observation& observation, const Secret
   if (is_expected_end(probe, observation.exit)) {
     return verdict(Verdict::kHeld, "the sandbox ended it: " + status);
   }
-  if (observation.exit.cause == runtime::Cause::kPolicyKill) return verdict(Verdict::kHeld, "ended by the system-call filter");
+  if (observation.exit.cause == runtime::Cause::kPolicyKill)
+    return verdict(Verdict::kHeld, "ended by the system-call filter");
   if (finding.has_value()) return verdict(verdict_of(finding->outcome), finding->seen);
-  return verdict(Verdict::kBreached, "no answer, so nothing was proven: " + status + " " + std::to_string(observation.exit.value));
+  return verdict(Verdict::kBreached,
+                 "no answer, so nothing was proven: " + status + " " + std::to_string(observation.exit.value));
 }
 
 Judgement judge_control(const Probe& probe, const Observation& observation, const Secrets& secrets, bool is_root) {
   const std::optional<Finding> finding = finding_in(observation.output);
-  const auto verdict = [&](Verdict which, std::string why) { return Judgement{&probe, which, shown(std::move(why), secrets)}; };
-  if (const std::string proof = proof_of_breach(observation, secrets, finding); !proof.empty()) return verdict(Verdict::kBreached, proof);
+  const auto verdict = [&](Verdict which, std::string why) {
+    return Judgement{&probe, which, shown(std::move(why), secrets)};
+  };
+  if (const std::string proof = proof_of_breach(observation, secrets, finding); !proof.empty())
+    return verdict(Verdict::kBreached, proof);
   if (!observation.trouble.empty()) return verdict(Verdict::kNotRun, observation.trouble);
-  if (finding.has_value() && finding->outcome == Outcome::kNotApplicable) return verdict(Verdict::kNotApplicable, finding->seen);
+  if (finding.has_value() && finding->outcome == Outcome::kNotApplicable)
+    return verdict(Verdict::kNotApplicable, finding->seen);
   if (!probe.needs.empty()) return verdict(Verdict::kNotApplicable, "needs " + std::string(probe.needs));
   if (probe.needs_root && !is_root) return verdict(Verdict::kNotApplicable, "needs root");
   return verdict(Verdict::kHeld, "does not breach: " + (finding.has_value() ? finding->seen : observation.output));

@@ -53,7 +53,8 @@ TEST(Judge, EndingByTheNamedLimitHolds) {
   Observation observation;
   observation.exit.cause = runtime::Cause::kMemoryLimit;
   EXPECT_EQ(judge(kBomb, observation, kSecrets).verdict, Verdict::kHeld);
-  EXPECT_EQ(judge(kPlain, observation, kSecrets).verdict, Verdict::kBreached) << "another probe's ending proves nothing";
+  EXPECT_EQ(judge(kPlain, observation, kSecrets).verdict, Verdict::kBreached)
+      << "another probe's ending proves nothing";
   observation.exit.cause = runtime::Cause::kTimeout;
   EXPECT_EQ(judge(kBomb, observation, kSecrets).verdict, Verdict::kBreached) << "the wrong limit proves nothing";
 }
@@ -64,7 +65,8 @@ TEST(Judge, BreachThatTheAttestationNamedIsNotEnforced) {
   EXPECT_EQ(judge(kWeak, observation, kSecrets).verdict, Verdict::kBreached);
   observation.weaknesses = {"cpu: not limited", "memory: for each process only"};
   EXPECT_EQ(judge(kWeak, observation, kSecrets).verdict, Verdict::kNotEnforced);
-  EXPECT_EQ(judge(kPlain, observation, kSecrets).verdict, Verdict::kBreached) << "another bar's weakness excuses nothing";
+  EXPECT_EQ(judge(kPlain, observation, kSecrets).verdict, Verdict::kBreached)
+      << "another bar's weakness excuses nothing";
 }
 
 TEST(Judge, EndingByTheFilterHolds) {

@@ -45,7 +45,8 @@ class OpenRoom final : public Room {
     }
     if (observation.exit.value == kCannot) observation.trouble = observation.output;
     // The scene's canaries are not the room's: touching them from a control would be a hole in the room.
-    for (const std::string& damage : scene.take_damage()) observation.trouble += "a control reached the host: " + damage;
+    for (const std::string& damage : scene.take_damage())
+      observation.trouble += "a control reached the host: " + damage;
     co_return observation;
   }
 
@@ -62,7 +63,8 @@ class OpenRoom final : public Room {
     for (const std::string& word : scene.arguments(scene.input())) words.push_back(word);
     words.emplace_back(probe.name);
     const std::vector<std::string> environment{std::string(kCanaryVariable) + "=" + token_};
-    const std::array fds{sys::Inherited{null.ref(), 0}, sys::Inherited{writer.ref(), 1}, sys::Inherited{writer.ref(), 2}};
+    const std::array fds{sys::Inherited{null.ref(), 0}, sys::Inherited{writer.ref(), 1},
+                         sys::Inherited{writer.ref(), 2}};
     CO_TRY(sys::Child room, sys::spawn(program_, words, environment, fds));
     writer.reset();
     CO_TRY_VOID(sys::set_nonblocking(reader.ref(), true));

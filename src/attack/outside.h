@@ -11,7 +11,8 @@ using HostState = std::map<std::string, std::string>;
 
 HostState read_host_state();
 
-/// Files and folders that hostile programs go for: contents of the first, names in the second. Contents are hashed, never shown.
+/// Files and folders that hostile programs go for: contents of the first, names in the second. Contents are hashed,
+/// never shown.
 HostState read_host_files();
 
 /// What differs, in words: "kernel.core_pattern changed from … to …".

@@ -31,7 +31,8 @@ std::string_view to_string(Outcome outcome) {
 
 std::string Args::text(std::string_view name) const {
   for (const std::string& word : words_) {
-    if (word.size() > name.size() && word.starts_with(name) && word[name.size()] == '=') return word.substr(name.size() + 1);
+    if (word.size() > name.size() && word.starts_with(name) && word[name.size()] == '=')
+      return word.substr(name.size() + 1);
   }
   return {};
 }

@@ -1,12 +1,13 @@
 #pragma once
 /// Probe: one attack on a sandbox, as data and one function. Each lives in a file of its own below probes/.
 ///
-/// A probe runs inside brig-probe, without privileges of ours, and says what it saw. It never changes anything that belongs to the
-/// host: where the real attack would do damage (writing core_pattern, loading a module, rebooting) it stops at the point where
-/// the kernel would have let it. So the same code is its own control: run without a sandbox it must breach.
+/// A probe runs inside brig-probe, without privileges of ours, and says what it saw. It never changes anything that
+/// belongs to the host: where the real attack would do damage (writing core_pattern, loading a module, rebooting) it
+/// stops at the point where the kernel would have let it. So the same code is its own control: run without a sandbox it
+/// must breach.
 ///
-/// What a probe says is only half of the verdict: the harness also looks for the run's secret token in everything it printed and at
-/// the canaries outside (judge.h).
+/// What a probe says is only half of the verdict: the harness also looks for the run's secret token in everything it
+/// printed and at the canaries outside (judge.h).
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -61,7 +62,7 @@ class Args {
 };
 
 struct Probe {
-  std::string_view name;     ///< "001_host_shadow"; its file's name
+  std::string_view name;  ///< "001_host_shadow"; its file's name
   Group group = Group::kFiles;
   std::string_view attack;   ///< what is tried, in one line
   std::string_view cve;      ///< published cases; may be empty

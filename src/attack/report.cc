@@ -1,6 +1,7 @@
 #include "attack/report.h"
 
 #include <algorithm>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -41,11 +42,13 @@ std::string changes_text(const std::vector<std::string>& changes) {
 std::string summary(const SuiteReport& report, Kind kind) {
   std::string text = std::to_string(report.judgements.size()) + (kind == Kind::kAttack ? " probes: " : " controls: ");
   const char* separator = "";
-  for (Verdict verdict : {Verdict::kHeld, Verdict::kBreached, Verdict::kNotEnforced, Verdict::kNotApplicable, Verdict::kNotRun}) {
+  for (Verdict verdict :
+       {Verdict::kHeld, Verdict::kBreached, Verdict::kNotEnforced, Verdict::kNotApplicable, Verdict::kNotRun}) {
     const std::size_t count = report.count(verdict);
     const bool is_always_said = verdict == Verdict::kHeld || verdict == Verdict::kBreached;
     if (count == 0 && !is_always_said) continue;
-    text += separator + std::to_string(count) + " " + (kind == Kind::kAttack ? std::string(to_string(verdict)) : std::string(word_for(verdict, kind)));
+    text += separator + std::to_string(count) + " " +
+            (kind == Kind::kAttack ? std::string(to_string(verdict)) : std::string(word_for(verdict, kind)));
     separator = ", ";
   }
   return text + "\n";
@@ -62,7 +65,8 @@ std::string table(const SuiteReport& report, Kind kind) {
       if (judgement.probe->group != group) continue;
       if (is_first) text += std::string(title_of(group)) + (kind == Kind::kControl ? " (controls)" : "") + "\n";
       is_first = false;
-      text += "  " + padded(word_for(judgement.verdict, kind), 15) + padded(judgement.probe->name, kNameWidth) + judgement.why + "\n";
+      text += "  " + padded(word_for(judgement.verdict, kind), 15) + padded(judgement.probe->name, kNameWidth) +
+              judgement.why + "\n";
     }
   }
   return text + changes_text(report.host_changes) + summary(report, kind);
@@ -89,17 +93,19 @@ boost::json::value to_json(const SuiteReport& report) {
 }
 
 std::string table(const CorpusReport& report) {
-  std::string text = padded("category", 10) + padded("snippets", 10) + padded("held", 8) + padded("breached", 10) + "how they ended\n";
+  std::string text =
+      padded("category", 10) + padded("snippets", 10) + padded("held", 8) + padded("breached", 10) + "how they ended\n";
   for (const auto& [category, one] : report.categories) {
     std::string endings;
-    for (const auto& [status, count] : one.endings) endings += (endings.empty() ? "" : ", ") + std::to_string(count) + " " + status;
+    for (const auto& [status, count] : one.endings)
+      endings += (endings.empty() ? "" : ", ") + std::to_string(count) + " " + status;
     text += padded(category, 10) + padded(std::to_string(one.held + one.breached + one.not_run), 10) +
             padded(std::to_string(one.held), 8) + padded(std::to_string(one.breached), 10) + endings + "\n";
   }
   for (const std::string& breach : report.breaches) text += "BREACHED " + breach + "\n";
   const auto total = report.total();
-  return text + changes_text(report.host_changes) + std::to_string(total.held + total.breached + total.not_run) + " snippets: " +
-         std::to_string(total.held) + " held, " + std::to_string(total.breached) + " breached" +
+  return text + changes_text(report.host_changes) + std::to_string(total.held + total.breached + total.not_run) +
+         " snippets: " + std::to_string(total.held) + " held, " + std::to_string(total.breached) + " breached" +
          (total.not_run != 0 ? ", " + std::to_string(total.not_run) + " not run" : "") + "\n";
 }
 
@@ -134,14 +140,15 @@ std::string markdown_list() {
   std::string text;
   for (std::size_t index = 0; index < kGroupCount; ++index) {
     const auto group = static_cast<Group>(index);
-    text += "\n### " + std::string(title_of(group)) + "\n\n| probe | tries to | published | expected to be stopped by | control needs |\n";
+    text += "\n### " + std::string(title_of(group)) +
+            "\n\n| probe | tries to | published | expected to be stopped by | control needs |\n";
     text += "|---|---|---|---|---|\n";
     for (const Probe* probe : all_probes()) {
       if (probe->group != group) continue;
       std::string needs(probe->needs_root ? "root" : "");
       if (!probe->needs.empty()) needs += (needs.empty() ? "" : ", ") + std::string(probe->needs);
-      text += "| " + std::string(probe->name) + " | " + std::string(probe->attack) + " | " + std::string(probe->cve) + " | " +
-              std::string(probe->refusal) + " | " + needs + " |\n";
+      text += "| " + std::string(probe->name) + " | " + std::string(probe->attack) + " | " + std::string(probe->cve) +
+              " | " + std::string(probe->refusal) + " | " + needs + " |\n";
     }
   }
   return text;

@@ -1,7 +1,8 @@
 #pragma once
 /// The suite's and the corpus's results for people, for programs, and for docs/attack.md.
-#include <boost/json/fwd.hpp>
 #include <string>
+
+#include <boost/json/fwd.hpp>
 
 #include "attack/corpus.h"
 #include "attack/suite.h"

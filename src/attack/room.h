@@ -28,7 +28,8 @@ class Room {
 /// Sandboxes of `runtime`, which outlives the room. `program` is brig-probe.
 std::unique_ptr<Room> make_sandbox_room(runtime::Runtime& runtime, std::string program);
 
-/// Controls: the probe on this host, in namespaces that keep the host safe (stage.h). `token` is what its canaries hold.
+/// Controls: the probe on this host, in namespaces that keep the host safe (stage.h). `token` is what its canaries
+/// hold.
 std::unique_ptr<Room> make_open_room(std::string program, std::string token);
 
 }  // namespace brig::attack

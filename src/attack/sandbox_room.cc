@@ -54,7 +54,8 @@ class SandboxRoom final : public Room {
     policy.limits.timeout = probe.timeout;
     policy.mounts = {{TRY(HostPath::parse(program_)), TRY(GuestPath::parse(kProgram))},
                      {TRY(HostPath::parse(scene.input())), TRY(GuestPath::parse(kInput))}};
-    return service::TaskSpec{.id = "attack-" + random_hex(6), .policy = policy, .program = service::Command{std::move(argv)}};
+    return service::TaskSpec{
+        .id = "attack-" + random_hex(6), .policy = policy, .program = service::Command{std::move(argv)}};
   }
 
   runtime::Runtime& runtime_;
@@ -77,9 +78,12 @@ policy::Limits suite_limits() {
 
 std::vector<std::string> probe_limits(const Probe& probe) {
   const policy::Limits limits = suite_limits();
-  return {"memory=" + std::to_string(limits.memory.count), "pids=" + std::to_string(limits.pids),
-          "files=" + std::to_string(limits.open_files),    "disk=" + std::to_string(limits.disk.count),
-          "inodes=" + std::to_string(limits.inodes),       "output=" + std::to_string(limits.output_total.count),
+  return {"memory=" + std::to_string(limits.memory.count),
+          "pids=" + std::to_string(limits.pids),
+          "files=" + std::to_string(limits.open_files),
+          "disk=" + std::to_string(limits.disk.count),
+          "inodes=" + std::to_string(limits.inodes),
+          "output=" + std::to_string(limits.output_total.count),
           "timeout_ms=" + std::to_string(probe.timeout.count())};
 }
 

@@ -72,7 +72,8 @@ Result<std::unique_ptr<Scene>> Scene::create(const std::string& program, const s
   scene->shm_secret_ = "/dev/shm/" + name;
   scene->vartmp_secret_ = "/var/tmp/" + name;
   for (const std::string& path : {scene->shm_secret_, scene->vartmp_secret_}) {
-    if (auto placed = scene->place(path, token); !placed && placed.error().code() != Code::kNotFound) return placed.error();
+    if (auto placed = scene->place(path, token); !placed && placed.error().code() != Code::kNotFound)
+      return placed.error();
   }
   // Without a home folder the probe looks for a name that only a control's room has.
   scene->home_secret_ = "/home/alice/.ssh/id_ed25519";
@@ -120,8 +121,8 @@ Scene::~Scene() {
 }
 
 std::vector<std::string> Scene::arguments(const std::string& input) const {
-  std::vector<std::string> words{"canary_dir=" + folder_,        "input=" + input,
-                                 "home_secret=" + home_secret_,  "shm_secret=" + shm_secret_,
+  std::vector<std::string> words{"canary_dir=" + folder_,           "input=" + input,
+                                 "home_secret=" + home_secret_,     "shm_secret=" + shm_secret_,
                                  "vartmp_secret=" + vartmp_secret_, "hostname=" + host_name()};
   words.insert(words.end(), canary_words_.begin(), canary_words_.end());
   return words;

@@ -1,8 +1,8 @@
 #pragma once
 /// Scene: what lies outside the sandboxes of one worker, for them to find, touch or break.
 ///
-/// Files with the secret in the host's shared folders and in the caller's home, an input, the canary process (canary.h). Everything is
-/// named after a random number and removed by the destructor.
+/// Files with the secret in the host's shared folders and in the caller's home, an input, the canary process
+/// (canary.h). Everything is named after a random number and removed by the destructor.
 #include <memory>
 #include <string>
 #include <vector>

@@ -37,7 +37,8 @@ constexpr int kCannot = 125;
 /// Ends the program: a room that is not complete is not entered.
 [[noreturn]] void cannot(std::string_view step) {
   const int error = errno;
-  (void)std::fprintf(stderr, "brig-probe: cannot make the room: %s: %s\n", std::string(step).c_str(), strerrorname_np(error));
+  (void)std::fprintf(stderr, "brig-probe: cannot make the room: %s: %s\n", std::string(step).c_str(),
+                     strerrorname_np(error));
   ::_exit(kCannot);
 }
 
@@ -72,11 +73,12 @@ void become_root_in_user_namespace() {
   map("/proc/self/gid_map", "0 " + gid + " 1");
 }
 
-/// Every file system that keeps files becomes read-only in this mount namespace. What the kernel makes up (proc, sysfs, cgroups,
-/// devices) stays as it is: probes open such files for writing, and write nothing.
+/// Every file system that keeps files becomes read-only in this mount namespace. What the kernel makes up (proc, sysfs,
+/// cgroups, devices) stays as it is: probes open such files for writing, and write nothing.
 void make_host_read_only() {
-  constexpr std::array<std::string_view, 14> kMadeUp{"proc", "sysfs", "cgroup", "cgroup2", "devtmpfs", "devpts", "mqueue",
-                                                     "debugfs", "tracefs", "bpf", "securityfs", "pstore", "hugetlbfs", "binfmt_misc"};
+  constexpr std::array<std::string_view, 14> kMadeUp{"proc",       "sysfs",  "cgroup",    "cgroup2",    "devtmpfs",
+                                                     "devpts",     "mqueue", "debugfs",   "tracefs",    "bpf",
+                                                     "securityfs", "pstore", "hugetlbfs", "binfmt_misc"};
   std::ifstream table("/proc/self/mountinfo");
   std::vector<std::string> points;
   for (std::string line; std::getline(table, line);) {
@@ -94,7 +96,8 @@ void make_host_read_only() {
   for (const std::string& point : points) {
     // A path of the table may be covered by another mount, or escaped: then it is not reachable by that name either.
     const long result = ::syscall(SYS_mount_setattr, AT_FDCWD, point.c_str(), 0U, &attributes, sizeof attributes);
-    if (result != 0 && (point == "/" || (errno != ENOENT && errno != EINVAL && errno != EACCES))) cannot("read-only " + point);
+    if (result != 0 && (point == "/" || (errno != ENOENT && errno != EINVAL && errno != EACCES)))
+      cannot("read-only " + point);
   }
 }
 
@@ -125,7 +128,8 @@ void copy_program(const Fd& self) {
 
 [[noreturn]] void execute(const std::vector<std::string>& words) {
   std::vector<char*> argv;
-  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));  // execv's contract: not written to
+  for (const std::string& word : words)
+    argv.push_back(const_cast<char*>(word.c_str()));  // execv's contract: not written to
   argv.push_back(nullptr);
   ::execv(kProgram, argv.data());
   cannot(kProgram);
@@ -161,7 +165,7 @@ void raise_network() {
   const Fd control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   must(control.get(), "socket");
   ifreq request{};
-  std::strcpy(static_cast<char*>(request.ifr_name), "lo");
+  std::string_view("lo").copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
   request.ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK;
   must(::ioctl(control.get(), SIOCSIFFLAGS, &request), "lo up");
   add_address4(control, "lo:1", "169.254.169.254");
@@ -175,10 +179,10 @@ void raise_network() {
 
 void furnish(const Args& args, const std::string& secret) {
   const std::string folder = args.text("canary_dir");
-  for (const std::string& path : {folder + "/secret", folder + "/.env", args.text("home_secret"), args.text("shm_secret"),
-                                  args.text("vartmp_secret"), std::string("/root/.aws/credentials"),
-                                  std::string("/home/alice/.ssh/id_ed25519"), std::string("/home/user/.profile"),
-                                  std::string("/run/secrets/kubernetes.io/serviceaccount/token")}) {
+  for (const std::string& path :
+       {folder + "/secret", folder + "/.env", args.text("home_secret"), args.text("shm_secret"),
+        args.text("vartmp_secret"), std::string("/root/.aws/credentials"), std::string("/home/alice/.ssh/id_ed25519"),
+        std::string("/home/user/.profile"), std::string("/run/secrets/kubernetes.io/serviceaccount/token")}) {
     if (!path.empty()) place(path, secret);
   }
   place(args.text("input"), "input");
@@ -215,7 +219,8 @@ std::vector<std::string> start_canary(const std::string& folder) {
   return words;
 }
 
-/// Probes in a room get what a careless runtime would leave them: a terminal, and descriptors of a folder and a file outside.
+/// Probes in a room get what a careless runtime would leave them: a terminal, and descriptors of a folder and a file
+/// outside.
 void leave_things_open(const std::string& folder) {
   const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (master >= 0 && ::grantpt(master) == 0 && ::unlockpt(master) == 0) {

@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <cstdlib>
 #include <utility>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "attack/canary.h"
 #include "attack/outside.h"
@@ -30,13 +31,14 @@ struct Work {
   OnJudgement on_judgement;
 };
 
-/// What a careless runtime would hand on: a variable, two descriptors without close-on-exec, a key in the session keyring.
+/// What a careless runtime would hand on: a variable, two descriptors without close-on-exec, a key in the session
+/// keyring.
 class CarelessCaller {
  public:
   CarelessCaller(const Scene& scene, const std::string& token) {
     ::setenv(kCanaryVariable, token.c_str(), 1);
-    folder_ = Fd(::open(scene.folder().c_str(), O_RDONLY | O_DIRECTORY));        // NOLINT(android-cloexec-open): the canary
-    file_ = Fd(::open((scene.folder() + "/secret").c_str(), O_RDONLY));           // NOLINT(android-cloexec-open): the canary
+    folder_ = Fd(::open(scene.folder().c_str(), O_RDONLY | O_DIRECTORY));  // NOLINT(android-cloexec-open): the canary
+    file_ = Fd(::open((scene.folder() + "/secret").c_str(), O_RDONLY));    // NOLINT(android-cloexec-open): the canary
     constexpr long kJoinSession = 1;
     constexpr long kSessionKeyring = -3;
     ::syscall(SYS_keyctl, kJoinSession, nullptr);

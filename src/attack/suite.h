@@ -17,8 +17,8 @@ struct SuiteOptions {
 };
 
 struct SuiteReport {
-  std::vector<Judgement> judgements;        ///< in the order of the probes
-  std::vector<std::string> host_changes;    ///< of things that must be the same before and after; each is a breach
+  std::vector<Judgement> judgements;      ///< in the order of the probes
+  std::vector<std::string> host_changes;  ///< of things that must be the same before and after; each is a breach
   [[nodiscard]] std::size_t count(Verdict verdict) const;
 };
 

@@ -1,7 +1,5 @@
-/// 005_engine_socket: connects to the sockets of Docker, containerd, Podman and CRI-O: whoever may talk to one is root on the
-/// host.
-/// Published: whoever may talk to one is root on the host.
-/// Expected: no engine's socket is in the sandbox.
+/// 005_engine_socket: connects to the sockets of Docker, containerd, Podman and CRI-O: whoever may talk to one is root
+/// on the host. Published: whoever may talk to one is root on the host. Expected: no engine's socket is in the sandbox.
 #include "attack/probes/table.h"
 #include "attack/probes/tools.h"
 

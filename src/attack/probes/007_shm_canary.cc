@@ -7,7 +7,8 @@ namespace brig::attack::probes {
 namespace {
 
 Finding run(const Args& args) {
-  return worst({cannot_read(args.text("shm_secret"), Quote::kShow), cannot_read(args.text("vartmp_secret"), Quote::kShow)});
+  return worst(
+      {cannot_read(args.text("shm_secret"), Quote::kShow), cannot_read(args.text("vartmp_secret"), Quote::kShow)});
 }
 
 }  // namespace

@@ -9,10 +9,11 @@ namespace brig::attack::probes {
 namespace {
 
 Finding run(const Args&) {
-  return cannot_open_any({"/root/.aws/credentials", "/root/.config/gcloud/credentials.db", "/root/.kube/config",
-                          "/root/.docker/config.json", "/root/.netrc", "/root/.git-credentials", "/root/.npmrc", "/root/.pypirc",
-                          "/root/.bash_history", "/etc/kubernetes/admin.conf", "/etc/rancher/k3s/k3s.yaml"},
-                         O_RDONLY);
+  return cannot_open_any(
+      {"/root/.aws/credentials", "/root/.config/gcloud/credentials.db", "/root/.kube/config",
+       "/root/.docker/config.json", "/root/.netrc", "/root/.git-credentials", "/root/.npmrc", "/root/.pypirc",
+       "/root/.bash_history", "/etc/kubernetes/admin.conf", "/etc/rancher/k3s/k3s.yaml"},
+      O_RDONLY);
 }
 
 }  // namespace

@@ -9,8 +9,8 @@ namespace brig::attack::probes {
 namespace {
 
 Finding run(const Args&) {
-  return cannot_open_any({"/var/run/secrets/kubernetes.io/serviceaccount/token", "/run/secrets/kubernetes.io/serviceaccount/token",
-                          "/run/secrets/rhsm/ca/redhat-uep.pem"},
+  return cannot_open_any({"/var/run/secrets/kubernetes.io/serviceaccount/token",
+                          "/run/secrets/kubernetes.io/serviceaccount/token", "/run/secrets/rhsm/ca/redhat-uep.pem"},
                          O_RDONLY);
 }
 

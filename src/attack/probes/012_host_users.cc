@@ -12,7 +12,8 @@ Finding run(const Args&) {
   const auto text = read_some("/etc/passwd");
   if (!text.has_value()) return held("no /etc/passwd");
   const auto users = std::ranges::count(*text, '\n');
-  return users > 5 ? breached("/etc/passwd has " + std::to_string(users) + " users") : held(std::to_string(users) + " users");
+  return users > 5 ? breached("/etc/passwd has " + std::to_string(users) + " users")
+                   : held(std::to_string(users) + " users");
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ Finding run(const Args&) {
   for (const std::string& name : *names) {
     if (std::isdigit(static_cast<unsigned char>(name[0])) == 0) continue;
     ++seen;
-    if (read_some("/proc/" + name + "/comm").value_or("").starts_with("brig-canary")) return breached("the canary is pid " + name);
+    if (read_some("/proc/" + name + "/comm").value_or("").starts_with("brig-canary"))
+      return breached("the canary is pid " + name);
   }
   return held(std::to_string(seen) + " processes, all of the sandbox");
 }

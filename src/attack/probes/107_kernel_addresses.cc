@@ -9,7 +9,8 @@ namespace {
 Finding run(const Args&) {
   for (const char* path : {"/proc/kallsyms", "/proc/modules"}) {
     const auto text = read_some(path);
-    if (text.has_value() && text->find("ffffffff") != std::string::npos) return breached(std::string(path) + " shows addresses");
+    if (text.has_value() && text->find("ffffffff") != std::string::npos)
+      return breached(std::string(path) + " shows addresses");
   }
   return held("no addresses");
 }

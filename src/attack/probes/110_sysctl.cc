@@ -9,9 +9,10 @@ namespace brig::attack::probes {
 namespace {
 
 Finding run(const Args&) {
-  return cannot_open_any({"/proc/sys/kernel/panic", "/proc/sys/vm/drop_caches", "/proc/sys/vm/overcommit_memory",
-                          "/proc/sys/kernel/randomize_va_space", "/proc/sys/fs/protected_symlinks", "/proc/sys/vm/panic_on_oom"},
-                         O_WRONLY);
+  return cannot_open_any(
+      {"/proc/sys/kernel/panic", "/proc/sys/vm/drop_caches", "/proc/sys/vm/overcommit_memory",
+       "/proc/sys/kernel/randomize_va_space", "/proc/sys/fs/protected_symlinks", "/proc/sys/vm/panic_on_oom"},
+      O_WRONLY);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-/// 111_mount_table: looks in /proc/self/mountinfo for the canary's folder and for a disk file system mounted at its own root.
-/// Expected: the sandbox's mount namespace has its own root, and no mount of the host's whole root.
+/// 111_mount_table: looks in /proc/self/mountinfo for the canary's folder and for a disk file system mounted at its own
+/// root. Expected: the sandbox's mount namespace has its own root, and no mount of the host's whole root.
 #include <sstream>
 
 #include "attack/probes/table.h"
@@ -18,7 +18,8 @@ Finding run(const Args& args) {
     std::string id, parent, device, root, point;
     words >> id >> parent >> device >> root >> point;
     const std::string rest = line.find(" - ") == std::string::npos ? "" : line.substr(line.find(" - ") + 3);
-    const bool is_disk = rest.starts_with("ext") || rest.starts_with("xfs") || rest.starts_with("btrfs") || rest.starts_with("zfs");
+    const bool is_disk =
+        rest.starts_with("ext") || rest.starts_with("xfs") || rest.starts_with("btrfs") || rest.starts_with("zfs");
     if (root == "/" && is_disk) return breached("the whole of a disk is mounted at " + point);
   }
   return held("only mounts of its own");

@@ -8,7 +8,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args& args) { return cannot_connect_inet("127.0.0.1 udp", "127.0.0.1", args.number("udp", 0), SOCK_DGRAM); }
+Finding run(const Args& args) {
+  return cannot_connect_inet("127.0.0.1 udp", "127.0.0.1", args.number("udp", 0), SOCK_DGRAM);
+}
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-/// 206_outside_v4: connects to an address of the documentation range (RFC 5737): it needs the same default route as any other.
-/// Expected: the network namespace has no route.
+/// 206_outside_v4: connects to an address of the documentation range (RFC 5737): it needs the same default route as any
+/// other. Expected: the network namespace has no route.
 #include "attack/probes/table.h"
 #include "attack/probes/tools.h"
 

@@ -9,7 +9,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args&) { return refused("socket(SOCK_RAW)", ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP)); }
+Finding run(const Args&) {
+  return refused("socket(SOCK_RAW)", ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
+}
 
 }  // namespace
 

@@ -14,7 +14,8 @@ namespace {
 
 Finding run(const Args&) {
   std::vector<Finding> findings;
-  for (int protocol : {NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_XFRM, NETLINK_SOCK_DIAG, NETLINK_AUDIT, NETLINK_GENERIC}) {
+  for (int protocol :
+       {NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_XFRM, NETLINK_SOCK_DIAG, NETLINK_AUDIT, NETLINK_GENERIC}) {
     const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     findings.push_back(refused("netlink " + std::to_string(protocol), fd, {EPROTONOSUPPORT, EAFNOSUPPORT}));
   }

@@ -20,10 +20,12 @@ Finding run(const Args&) {
     ifreq request{};
     request.ifr_ifindex = index;
     if (::ioctl(fd.get(), SIOCGIFNAME, &request) != 0) continue;
-    const std::string name(static_cast<const char*>(request.ifr_name), ::strnlen(static_cast<const char*>(request.ifr_name), IFNAMSIZ));
+    const std::string name(static_cast<const char*>(request.ifr_name),
+                           ::strnlen(static_cast<const char*>(request.ifr_name), IFNAMSIZ));
     // Tunnel stubs that the kernel puts into every new namespace lead nowhere.
-    if (name != "lo" && name.find("tnl") == std::string::npos && name != "sit0" && name != "gre0" && name != "gretap0" &&
-        name != "erspan0" && name != "ip6gre0" && !name.starts_with("ip_vti") && !name.starts_with("ip6_vti")) {
+    if (name != "lo" && name.find("tnl") == std::string::npos && name != "sit0" && name != "gre0" &&
+        name != "gretap0" && name != "erspan0" && name != "ip6gre0" && !name.starts_with("ip_vti") &&
+        !name.starts_with("ip6_vti")) {
       return breached("there is " + name);
     }
   }

@@ -4,8 +4,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <cstring>
-
 #include "attack/probes/table.h"
 #include "attack/probes/tools.h"
 #include "base/fd.h"
@@ -17,7 +15,7 @@ Finding run(const Args&) {
   const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd.is_open()) return held("no socket to ask with");
   ifreq request{};
-  std::strcpy(static_cast<char*>(request.ifr_name), "lo");
+  std::string_view("lo").copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
   if (::ioctl(fd.get(), SIOCGIFFLAGS, &request) != 0) return held("SIOCGIFFLAGS: " + error_name(errno));
   return refused("SIOCSIFFLAGS", ::ioctl(fd.get(), SIOCSIFFLAGS, &request));
 }

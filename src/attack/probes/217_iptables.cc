@@ -1,7 +1,5 @@
-/// 217_iptables: asks for the table "filter" through IPT_SO_GET_INFO on a raw socket, which needs the same permission as
-/// replacing it.
-/// Published: CVE-2021-22555, CVE-2016-4997.
-/// Expected: no CAP_NET_ADMIN, and no raw socket.
+/// 217_iptables: asks for the table "filter" through IPT_SO_GET_INFO on a raw socket, which needs the same permission
+/// as replacing it. Published: CVE-2021-22555, CVE-2016-4997. Expected: no CAP_NET_ADMIN, and no raw socket.
 #include <netinet/in.h>
 #include <sys/socket.h>
 

@@ -14,7 +14,8 @@ Finding attempt(const Args& args) {
 }
 Finding run(const Args&) {
   std::vector<Finding> findings;
-  for (int flag : {CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP, 0x80 /* CLONE_NEWTIME */}) {
+  for (int flag : {CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP,
+                   0x80 /* CLONE_NEWTIME */}) {
     findings.push_back(in_child(attempt, Args({"flag=" + std::to_string(flag)})));
   }
   return worst(findings);

@@ -9,7 +9,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args&) { return refused("pivot_root", ::syscall(SYS_pivot_root, "/nonexistent/new", "/nonexistent/old")); }
+Finding run(const Args&) {
+  return refused("pivot_root", ::syscall(SYS_pivot_root, "/nonexistent/new", "/nonexistent/old"));
+}
 
 }  // namespace
 

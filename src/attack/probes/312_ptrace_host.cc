@@ -12,7 +12,8 @@ namespace brig::attack::probes {
 namespace {
 
 Finding attempt(const Args& args) {
-  return refused("ptrace", ::ptrace(PTRACE_SEIZE, static_cast<pid_t>(args.number("canary", 0)), nullptr, nullptr), {ESRCH});
+  return refused("ptrace", ::ptrace(PTRACE_SEIZE, static_cast<pid_t>(args.number("canary", 0)), nullptr, nullptr),
+                 {ESRCH});
 }
 Finding run(const Args& args) { return in_child(attempt, args); }
 

@@ -1,6 +1,5 @@
-/// 315_kill_host_process: kills the canary process by its number, if a process of that name is there; whether it lives is
-/// looked at outside.
-/// Expected: the pid namespace: there is no such process.
+/// 315_kill_host_process: kills the canary process by its number, if a process of that name is there; whether it lives
+/// is looked at outside. Expected: the pid namespace: there is no such process.
 #include <cerrno>
 #include <csignal>
 

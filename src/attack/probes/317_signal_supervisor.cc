@@ -15,7 +15,8 @@ Finding run(const Args& args) {
   for (int signal : {SIGTERM, SIGINT, SIGSTOP, SIGABRT, SIGSEGV, SIGKILL}) ::kill(pid, signal);
   for (int tries = 0; tries < 20; ++tries) {
     const auto status = read_some("/proc/" + std::to_string(pid) + "/status");
-    if (!status.has_value()) return ::kill(pid, 0) == 0 || errno == EPERM ? held("it lives") : breached("the supervisor is gone");
+    if (!status.has_value())
+      return ::kill(pid, 0) == 0 || errno == EPERM ? held("it lives") : breached("the supervisor is gone");
     if (status->find("State:\tT") != std::string::npos) return breached("the supervisor is stopped");
     if (status->find("State:\tZ") != std::string::npos) return breached("the supervisor is dead");
     ::usleep(5000);

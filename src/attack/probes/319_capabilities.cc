@@ -17,11 +17,14 @@ Finding run(const Args&) {
   __user_cap_data_struct data[2]{};
   if (::syscall(SYS_capget, &header, data) != 0) return breached("capget: " + error_name(errno));
   for (const auto& half : data) {
-    if ((half.effective | half.permitted | half.inheritable) != 0) return breached("effective, permitted or inheritable is not empty");
+    if ((half.effective | half.permitted | half.inheritable) != 0)
+      return breached("effective, permitted or inheritable is not empty");
   }
   for (unsigned long capability = 0; capability < 64; ++capability) {
-    if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1) return breached("bounding has " + std::to_string(capability));
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1) return breached("ambient has " + std::to_string(capability));
+    if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1)
+      return breached("bounding has " + std::to_string(capability));
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1)
+      return breached("ambient has " + std::to_string(capability));
   }
   return held("all five sets are empty");
 }

@@ -13,7 +13,8 @@ Finding run(const Args&) {
   places.insert(places.end(), {"/", "/usr", "/etc", "/dev"});
   for (const std::string& place : places) {
     struct statvfs info{};
-    if (::statvfs(place.c_str(), &info) == 0 && (info.f_flag & ST_NOSUID) == 0) return breached(place + " is not nosuid");
+    if (::statvfs(place.c_str(), &info) == 0 && (info.f_flag & ST_NOSUID) == 0)
+      return breached(place + " is not nosuid");
   }
   return held("nosuid everywhere");
 }

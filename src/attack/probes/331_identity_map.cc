@@ -1,7 +1,5 @@
-/// 331_identity_map: writes a map that makes the own user root into /proc/self/uid_map, after a user namespace of its own where
-/// that is possible.
-/// Published: CVE-2018-18955.
-/// Expected: the map is written once, from outside.
+/// 331_identity_map: writes a map that makes the own user root into /proc/self/uid_map, after a user namespace of its
+/// own where that is possible. Published: CVE-2018-18955. Expected: the map is written once, from outside.
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>

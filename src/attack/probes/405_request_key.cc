@@ -9,7 +9,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args&) { return refused("request_key", ::syscall(SYS_request_key, "user", "brig-no-such-key", nullptr, 0)); }
+Finding run(const Args&) {
+  return refused("request_key", ::syscall(SYS_request_key, "user", "brig-no-such-key", nullptr, 0));
+}
 
 }  // namespace
 

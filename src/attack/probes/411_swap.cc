@@ -9,7 +9,8 @@ namespace brig::attack::probes {
 namespace {
 
 Finding run(const Args&) {
-  return worst({refused("swapon", ::swapon("/nonexistent/brig", 0)), refused("swapoff", ::swapoff("/nonexistent/brig"))});
+  return worst(
+      {refused("swapon", ::swapon("/nonexistent/brig", 0)), refused("swapoff", ::swapoff("/nonexistent/brig"))});
 }
 
 }  // namespace

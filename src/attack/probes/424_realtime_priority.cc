@@ -1,5 +1,5 @@
-/// 424_realtime_priority: asks for a real-time policy and for the highest ordinary priority in a child that ends at once.
-/// Expected: no CAP_SYS_NICE, and limits of zero.
+/// 424_realtime_priority: asks for a real-time policy and for the highest ordinary priority in a child that ends at
+/// once. Expected: no CAP_SYS_NICE, and limits of zero.
 #include <sched.h>
 #include <sys/resource.h>
 

@@ -1,7 +1,5 @@
-/// 425_terminal_input: types a letter into a terminal of its own; the filter must refuse that too, for it cannot tell whose it
-/// is.
-/// Published: CVE-2017-5226, CVE-2016-2568.
-/// Expected: the filter.
+/// 425_terminal_input: types a letter into a terminal of its own; the filter must refuse that too, for it cannot tell
+/// whose it is. Published: CVE-2017-5226, CVE-2016-2568. Expected: the filter.
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>

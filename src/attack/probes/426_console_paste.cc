@@ -1,7 +1,5 @@
-/// 426_console_paste: calls TIOCLINUX on a device that is no console: any answer but a refusal means that the filter lets it
-/// through.
-/// Published: CVE-2023-28100, CVE-2023-1523.
-/// Expected: the filter.
+/// 426_console_paste: calls TIOCLINUX on a device that is no console: any answer but a refusal means that the filter
+/// lets it through. Published: CVE-2023-28100, CVE-2023-1523. Expected: the filter.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 

@@ -11,7 +11,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args&) { return refused("socket(AF_ALG)", ::socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), {EAFNOSUPPORT}); }
+Finding run(const Args&) {
+  return refused("socket(AF_ALG)", ::socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), {EAFNOSUPPORT});
+}
 
 }  // namespace
 

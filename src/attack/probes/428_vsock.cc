@@ -11,7 +11,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args&) { return refused("socket(AF_VSOCK)", ::socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0), {EAFNOSUPPORT}); }
+Finding run(const Args&) {
+  return refused("socket(AF_VSOCK)", ::socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0), {EAFNOSUPPORT});
+}
 
 }  // namespace
 

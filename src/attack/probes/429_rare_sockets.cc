@@ -15,10 +15,12 @@ namespace {
 Finding run(const Args&) {
   std::string open;
   for (int family = 3; family < 64; ++family) {
-    if (family == AF_INET6 || family == AF_NETLINK || family == AF_PACKET || family == AF_ALG || family == AF_VSOCK) continue;
+    if (family == AF_INET6 || family == AF_NETLINK || family == AF_PACKET || family == AF_ALG || family == AF_VSOCK)
+      continue;
     for (int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET}) {
       const int fd = ::socket(family, type | SOCK_CLOEXEC, 0);
-      const bool is_reached = fd >= 0 || (errno != EPERM && errno != EACCES && errno != ENOSYS && errno != EAFNOSUPPORT);
+      const bool is_reached =
+          fd >= 0 || (errno != EPERM && errno != EACCES && errno != ENOSYS && errno != EAFNOSUPPORT);
       if (fd >= 0) ::close(fd);
       if (is_reached) {
         open += " " + std::to_string(family);

@@ -13,7 +13,8 @@ Finding run(const Args&) {
 #if defined(SYS_ustat)
   char buffer[64];
   return worst({refused("sysfs", ::syscall(SYS_sysfs, 3)), refused("ustat", ::syscall(SYS_ustat, 0, buffer)),
-                refused("uselib", ::syscall(SYS_uselib, "/nonexistent")), refused("_sysctl", ::syscall(SYS__sysctl, nullptr))});
+                refused("uselib", ::syscall(SYS_uselib, "/nonexistent")),
+                refused("_sysctl", ::syscall(SYS__sysctl, nullptr))});
 #else
   return not_applicable("this architecture has none");
 #endif

@@ -11,7 +11,8 @@ namespace brig::attack::probes {
 namespace {
 
 Finding run(const Args& args) {
-  return refused("move_pages", ::syscall(SYS_move_pages, args.number("supervisor", 1), 0UL, nullptr, nullptr, nullptr, 0));
+  return refused("move_pages",
+                 ::syscall(SYS_move_pages, args.number("supervisor", 1), 0UL, nullptr, nullptr, nullptr, 0));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-/// 507_other_devices: lists /dev for devices other than null, zero, full, random, urandom, tty, ptmx and what lies in pts.
-/// Expected: the sandbox has a /dev of its own.
+/// 507_other_devices: lists /dev for devices other than null, zero, full, random, urandom, tty, ptmx and what lies in
+/// pts. Expected: the sandbox has a /dev of its own.
 #include <sys/stat.h>
 
 #include <algorithm>

@@ -8,7 +8,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args&) { return cannot_open_any({"/dev/net/tun", "/dev/vhost-net", "/dev/vhost-vsock", "/dev/vsock"}, O_RDWR); }
+Finding run(const Args&) {
+  return cannot_open_any({"/dev/net/tun", "/dev/vhost-net", "/dev/vhost-vsock", "/dev/vsock"}, O_RDWR);
+}
 
 }  // namespace
 

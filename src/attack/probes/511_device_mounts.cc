@@ -12,7 +12,8 @@ Finding run(const Args&) {
   for (const std::string& place : scratch_folders()) {
     struct statvfs info{};
     constexpr unsigned long kNoDevices = 4;  // ST_NODEV
-    if (::statvfs(place.c_str(), &info) == 0 && (info.f_flag & kNoDevices) == 0) return breached(place + " is not nodev");
+    if (::statvfs(place.c_str(), &info) == 0 && (info.f_flag & kNoDevices) == 0)
+      return breached(place + " is not nodev");
   }
   return held("nodev everywhere");
 }

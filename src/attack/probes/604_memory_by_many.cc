@@ -40,7 +40,8 @@ Finding run(const Args& args) {
   while (ready < kChildren && ::poll(&waiting, 1, 2000) > 0 && ::read(ends[0], &byte, 1) == 1) ++ready;
   for (pid_t child : children) ::kill(child, SIGKILL);
   for (pid_t child : children) ::waitpid(child, nullptr, 0);
-  const std::string text = std::to_string(ready) + " of " + std::to_string(kChildren) + " have three quarters of the limit each";
+  const std::string text =
+      std::to_string(ready) + " of " + std::to_string(kChildren) + " have three quarters of the limit each";
   return ready == kChildren ? breached(text) : held(text);
 }
 

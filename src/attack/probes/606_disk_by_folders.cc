@@ -1,6 +1,5 @@
-/// 606_disk_by_folders: writes two thirds of the limit to each of /tmp, /workspace, /home/user and /dev/shm, and removes the
-/// files.
-/// Expected: all scratch folders are one file system with one limit.
+/// 606_disk_by_folders: writes two thirds of the limit to each of /tmp, /workspace, /home/user and /dev/shm, and
+/// removes the files. Expected: all scratch folders are one file system with one limit.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
-/// 614_deep_folders: descends through folders with long names until there are twice as many as the policy's inodes; they are
-/// removed on the way back.
-/// Published: CVE-2021-33909 class (Sequoia): path lengths beyond 2 GiB.
-/// Expected: the inode limit.
+/// 614_deep_folders: descends through folders with long names until there are twice as many as the policy's inodes;
+/// they are removed on the way back. Published: CVE-2021-33909 class (Sequoia): path lengths beyond 2 GiB. Expected:
+/// the inode limit.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

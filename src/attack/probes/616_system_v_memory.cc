@@ -20,7 +20,8 @@ Finding run(const Args& args) {
     if (segment < 0) return held(std::to_string(have >> 20) + " MiB, then " + error_name(errno));
     void* place = ::shmat(segment, nullptr, 0);
     ::shmctl(segment, IPC_RMID, nullptr);
-    if (place == reinterpret_cast<void*>(-1)) return held("shmat: " + error_name(errno));  // NOLINT(performance-no-int-to-ptr): shmat's contract
+    if (place == reinterpret_cast<void*>(-1))
+      return held("shmat: " + error_name(errno));  // NOLINT(performance-no-int-to-ptr): shmat's contract
     std::memset(place, 0x5a, kSize);
   }
   return breached("touched twice the limit");

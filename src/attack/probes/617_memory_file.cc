@@ -1,6 +1,5 @@
-/// 617_memory_file: writes twice the memory limit into memory files. That memory files exist, and may be executed, is no
-/// breach.
-/// Expected: the memory limit counts memfd pages; the file-size limit.
+/// 617_memory_file: writes twice the memory limit into memory files. That memory files exist, and may be executed, is
+/// no breach. Expected: the memory limit counts memfd pages; the file-size limit.
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
-/// 701_leaked_descriptors: looks at every descriptor above 2 it was born with, and reads the canary through each. The harness
-/// leaves two open on purpose.
-/// Published: CVE-2024-21626 (runc), CVE-2016-9962.
-/// Expected: only 0, 1, 2 and the pipe for rich results (3) are inherited.
+/// 701_leaked_descriptors: looks at every descriptor above 2 it was born with, and reads the canary through each. The
+/// harness leaves two open on purpose. Published: CVE-2024-21626 (runc), CVE-2016-9962. Expected: only 0, 1, 2 and the
+/// pipe for rich results (3) are inherited.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -13,7 +13,8 @@ namespace {
 
 Finding run(const Args& args) {
   std::array<char, 4096> path{};
-  if (::getcwd(path.data(), path.size()) == nullptr) return breached("the working folder has no name: " + error_name(errno));
+  if (::getcwd(path.data(), path.size()) == nullptr)
+    return breached("the working folder has no name: " + error_name(errno));
   const std::string own = path.data();
   if (own.starts_with("(unreachable)")) return breached("outside: " + own);
   std::string up = "/proc/self/cwd/";

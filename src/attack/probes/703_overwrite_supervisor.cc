@@ -1,7 +1,5 @@
-/// 703_overwrite_supervisor: opens the supervisor's program for writing, directly and by way of a descriptor, and writes
-/// nothing.
-/// Published: CVE-2019-5736 (runc).
-/// Expected: it is a sealed copy in memory, and pid 1 is not dumpable.
+/// 703_overwrite_supervisor: opens the supervisor's program for writing, directly and by way of a descriptor, and
+/// writes nothing. Published: CVE-2019-5736 (runc). Expected: it is a sealed copy in memory, and pid 1 is not dumpable.
 #include <fcntl.h>
 #include <unistd.h>
 

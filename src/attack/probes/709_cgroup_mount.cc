@@ -1,6 +1,5 @@
-/// 709_cgroup_mount: asks for a mount of cgroup2 with an option that does not exist: the kernel asks for the privilege first.
-/// Published: CVE-2022-0492.
-/// Expected: no CAP_SYS_ADMIN, the filter.
+/// 709_cgroup_mount: asks for a mount of cgroup2 with an option that does not exist: the kernel asks for the privilege
+/// first. Published: CVE-2022-0492. Expected: no CAP_SYS_ADMIN, the filter.
 #include <sys/mount.h>
 
 #include <cerrno>

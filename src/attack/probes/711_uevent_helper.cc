@@ -8,7 +8,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args&) { return cannot_open_any({"/sys/kernel/uevent_helper", "/proc/sys/kernel/hotplug"}, O_WRONLY); }
+Finding run(const Args&) {
+  return cannot_open_any({"/sys/kernel/uevent_helper", "/proc/sys/kernel/hotplug"}, O_WRONLY);
+}
 
 }  // namespace
 

@@ -1,6 +1,5 @@
-/// 712_binfmt: opens the register file for writing, and asks for a mount of the file system that holds it with an option that
-/// does not exist; registers nothing.
-/// Expected: no CAP_SYS_ADMIN, the filter, and /proc/sys is masked.
+/// 712_binfmt: opens the register file for writing, and asks for a mount of the file system that holds it with an
+/// option that does not exist; registers nothing. Expected: no CAP_SYS_ADMIN, the filter, and /proc/sys is masked.
 #include <fcntl.h>
 #include <sys/mount.h>
 

@@ -9,7 +9,8 @@ namespace brig::attack::probes {
 namespace {
 
 Finding run(const Args&) {
-  return cannot_open_any({"/proc/sys/kernel/modprobe", "/proc/sys/kernel/poweroff_cmd", "/proc/sys/kernel/usermodehelper/bset"}, O_WRONLY);
+  return cannot_open_any(
+      {"/proc/sys/kernel/modprobe", "/proc/sys/kernel/poweroff_cmd", "/proc/sys/kernel/usermodehelper/bset"}, O_WRONLY);
 }
 
 }  // namespace

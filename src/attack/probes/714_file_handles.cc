@@ -18,7 +18,8 @@ Finding run(const Args&) {
   auto* handle = reinterpret_cast<file_handle*>(space);
   handle->handle_bytes = 128;
   int mount = 0;
-  if (::name_to_handle_at(AT_FDCWD, "/tmp", handle, &mount, 0) != 0) return refused("name_to_handle_at", -1, {EOPNOTSUPP});
+  if (::name_to_handle_at(AT_FDCWD, "/tmp", handle, &mount, 0) != 0)
+    return refused("name_to_handle_at", -1, {EOPNOTSUPP});
   const Fd place(::open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const Fd opened(::open_by_handle_at(place.get(), handle, O_RDONLY | O_CLOEXEC));
   return refused("open_by_handle_at", opened.get());

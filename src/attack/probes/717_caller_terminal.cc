@@ -1,6 +1,6 @@
-/// 717_caller_terminal: looks for a controlling terminal and for a terminal at 0, 1 and 2. The control is given one of its own.
-/// Published: CVE-2017-5226, CVE-2023-1523.
-/// Expected: the sandbox has a session of its own and no descriptor of the terminal.
+/// 717_caller_terminal: looks for a controlling terminal and for a terminal at 0, 1 and 2. The control is given one of
+/// its own. Published: CVE-2017-5226, CVE-2023-1523. Expected: the sandbox has a session of its own and no descriptor
+/// of the terminal.
 #include <fcntl.h>
 #include <unistd.h>
 

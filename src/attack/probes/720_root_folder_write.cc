@@ -10,7 +10,8 @@ namespace brig::attack::probes {
 namespace {
 
 Finding run(const Args&) {
-  for (const char* path : {"/", "/etc", "/dev", "/lib", "/lib64", "/bin", "/sbin", "/usr/lib", "/var", "/opt", "/home", "/proc"}) {
+  for (const char* path :
+       {"/", "/etc", "/dev", "/lib", "/lib64", "/bin", "/sbin", "/usr/lib", "/var", "/opt", "/home", "/proc"}) {
     if (::access(path, W_OK) == 0) return breached(std::string(path) + " is writable");
   }
   return held("none is writable");

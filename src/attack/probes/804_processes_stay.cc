@@ -1,6 +1,5 @@
-/// 804_processes_stay: leaves a process in a session of its own, and looks for it in the second sandbox. The harness also looks
-/// outside.
-/// Expected: the pid namespace ends with the sandbox.
+/// 804_processes_stay: leaves a process in a session of its own, and looks for it in the second sandbox. The harness
+/// also looks outside. Expected: the pid namespace ends with the sandbox.
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -31,7 +30,8 @@ Finding run(const Args& args) {
   }
   for (const std::string& name : names_in("/proc").value_or(std::vector<std::string>{})) {
     if (std::isdigit(static_cast<unsigned char>(name[0])) == 0) continue;
-    if (read_some("/proc/" + name + "/comm").value_or("").starts_with("brig-stray")) return breached("it is pid " + name);
+    if (read_some("/proc/" + name + "/comm").value_or("").starts_with("brig-stray"))
+      return breached("it is pid " + name);
   }
   return held("no process of another sandbox");
 }

@@ -1,6 +1,5 @@
-/// 805_listeners_stay: leaves a process that listens on a fixed abstract name and a fixed port, and connects to both in the
-/// second sandbox.
-/// Expected: the network namespace ends with the sandbox.
+/// 805_listeners_stay: leaves a process that listens on a fixed abstract name and a fixed port, and connects to both in
+/// the second sandbox. Expected: the network namespace ends with the sandbox.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>

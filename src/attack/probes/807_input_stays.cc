@@ -1,6 +1,5 @@
-/// 807_input_stays: makes a file beside the input and writes into it, and looks for the marker in the second sandbox. The file
-/// is also compared outside.
-/// Expected: inputs are mounted read-only.
+/// 807_input_stays: makes a file beside the input and writes into it, and looks for the marker in the second sandbox.
+/// The file is also compared outside. Expected: inputs are mounted read-only.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-/// 903_timestamp_counter: reads the timestamp counter. Every program needs a clock and the processor gives one; a shared-kernel
-/// wall cannot blur it without breaking programs. It is reported, so that nobody believes otherwise.
+/// 903_timestamp_counter: reads the timestamp counter. Every program needs a clock and the processor gives one; a
+/// shared-kernel wall cannot blur it without breaking programs. It is reported, so that nobody believes otherwise.
 /// Published: CVE-2017-5753 (Spectre) needs one.
 /// Expected: nothing: accepted, see docs/attack.md.
 #include "attack/probes/table.h"
@@ -8,7 +8,9 @@
 namespace brig::attack::probes {
 namespace {
 
-Finding run(const Args&) { return not_applicable("rdtsc and clock_gettime are available: accepted, a shared processor is part of this wall"); }
+Finding run(const Args&) {
+  return not_applicable("rdtsc and clock_gettime are available: accepted, a shared processor is part of this wall");
+}
 
 }  // namespace
 

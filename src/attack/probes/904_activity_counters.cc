@@ -9,7 +9,8 @@ namespace {
 
 Finding run(const Args&) {
   std::vector<Finding> findings;
-  for (const char* path : {"/proc/interrupts", "/proc/softirqs", "/proc/timer_list", "/proc/sched_debug", "/proc/schedstat", "/proc/vmstat", "/proc/zoneinfo", "/proc/pressure/cpu"}) {
+  for (const char* path : {"/proc/interrupts", "/proc/softirqs", "/proc/timer_list", "/proc/sched_debug",
+                           "/proc/schedstat", "/proc/vmstat", "/proc/zoneinfo", "/proc/pressure/cpu"}) {
     findings.push_back(cannot_read(path, Quote::kHide));
   }
   // A /proc/stat that only says how many processors there are gives nothing away.

@@ -34,7 +34,8 @@ Finding refused(std::string_view call, long result, std::initializer_list<int> a
   const std::string what(call);
   if (result >= 0) return breached(what + " succeeded");
   const bool is_refusal = error == EPERM || error == EACCES || error == ENOSYS;
-  if (is_refusal || std::ranges::find(also_held, error) != also_held.end()) return held(what + ": " + error_name(error));
+  if (is_refusal || std::ranges::find(also_held, error) != also_held.end())
+    return held(what + ": " + error_name(error));
   return breached(what + " was reached: " + error_name(error));
 }
 
@@ -152,7 +153,8 @@ bool is_local(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
     return (ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr) >> 24) == 127;
   }
-  return address->sa_family != AF_INET6 || IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
+  return address->sa_family != AF_INET6 ||
+         IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
 }
 
 /// Why a connection failed. An answer from elsewhere (refused, reset, timed out) means that packets left.

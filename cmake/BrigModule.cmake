@@ -32,3 +32,18 @@ function(brig_test NAME)
   set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${NAME} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} DISCOVERY_TIMEOUT 60)
 endfunction()
+
+# brig_python_test(NAME FILE [LABEL unit] [TIMEOUT 120]): a unittest file. It finds the programs under test through BRIG and BRIG_BUILD_DIR;
+# -v, because scripts/tally counts its cases and reads why one was skipped.
+function(brig_python_test NAME FILE)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_test(NAME ${NAME} COMMAND /usr/bin/python3 -B ${FILE} -v)
+  set_tests_properties(${NAME} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "BRIG=${CMAKE_BINARY_DIR}/bin/brig;BRIG_BUILD_DIR=${CMAKE_BINARY_DIR}")
+endfunction()

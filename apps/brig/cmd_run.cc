@@ -158,7 +158,7 @@ Task<Outcome> run_until_told(runtime::Runtime& runtime, service::TaskSpec spec, 
   auto winner = co_await (service::run_task(runtime, std::move(spec), output) || next_signal(signals) || output.broken());
   Outcome outcome;
   if (winner.index() == 0) outcome.report = std::get<0>(std::move(winner));
-  if (winner.index() == 1) outcome.signal = std::get<1>(winner).value_or(SIGTERM);
+  else if (winner.index() == 1) outcome.signal = std::get<1>(winner).value_or(SIGTERM);
   co_return outcome;
 }
 

@@ -15,7 +15,7 @@ namespace brig {
 template <class T>
 Result<T> run(asio::io_context& io, Task<T> task) {
   std::optional<Result<T>> result;
-  asio::co_spawn(io, std::move(task), [&result](std::exception_ptr exception, Result<T> value) {
+  asio::co_spawn(io, std::move(task), [&result](const std::exception_ptr& exception, Result<T> value) {
     if (exception) {
       result.emplace(error_of(exception));
     } else {

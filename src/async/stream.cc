@@ -68,7 +68,7 @@ namespace {
 /// Gives a borrowed descriptor back to its owner whatever happens to the task.
 class Borrowed {
  public:
-  Borrowed(const asio::any_io_executor& executor) : descriptor_(executor) {}
+  explicit Borrowed(const asio::any_io_executor& executor) : descriptor_(executor) {}
   Borrowed(const Borrowed&) = delete;
   Borrowed& operator=(const Borrowed&) = delete;
   ~Borrowed() {

@@ -23,6 +23,7 @@ Result<Quantity> parse_quantity(std::string_view text, std::string_view what) {
   if (length == 0 || length > 24) return bad();
   Quantity quantity{.value = 0, .suffix = text.substr(length)};
   const auto [end, error] =
+      // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the second pointer is the end
       std::from_chars(text.data(), text.data() + length, quantity.value, std::chars_format::fixed);
   if (error != std::errc() || end != text.data() + length || !std::isfinite(quantity.value)) return bad();
   return quantity;

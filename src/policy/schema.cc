@@ -247,7 +247,7 @@ Result<Scalar> parse_scalar(const Field& field, std::string_view text) {
   if (*number < field.least || *number > field.most) {
     return Error(Code::kInvalidArgument, quoted + " is out of range: " + advice(field));
   }
-  return Scalar(*number);
+  return number;
 }
 
 Result<> check_range(const Field& field, Scalar value) {

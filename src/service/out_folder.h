@@ -32,6 +32,8 @@ class OutFolder {
   class Writer {
    public:
     Writer(Writer&&) noexcept = default;
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
     Writer& operator=(Writer&&) = delete;
     ~Writer();
     Result<> write(std::span<const std::byte> bytes);

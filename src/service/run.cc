@@ -60,7 +60,7 @@ Task<> finish_all(std::vector<Task<>> writes) {
 
 class Run final : public guest::OutputSink {
  public:
-  Run(asio::any_io_executor executor, TaskSpec spec, RunObserver& observer)
+  Run(const asio::any_io_executor& executor, TaskSpec spec, RunObserver& observer)
       : executor_(executor),
         over_(executor),
         spec_(std::move(spec)),
@@ -325,6 +325,7 @@ std::vector<std::string> environment_of(const policy::Policy& policy) {
     }
   }
   std::vector<std::string> environment;
+  environment.reserve(variables.size());
   for (const policy::Variable& variable : variables) environment.push_back(variable.name + "=" + variable.value);
   return environment;
 }

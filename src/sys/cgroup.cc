@@ -100,7 +100,7 @@ std::set<std::string, std::less<>> v2_controllers(const std::string& folder) {
 
 /// Where a v2 group may be made: below the root for root, below our own (delegated) group otherwise.
 std::string v2_parent(const Hierarchy& hierarchy, std::string_view self_cgroup, const std::string& root) {
-  const std::string top = root + hierarchy.mount_point;
+  std::string top = root + hierarchy.mount_point;
   if (is_writable_folder(top)) return top;
   std::string own = own_v2_path(self_cgroup);
   // A group with processes of its own may not have children with controllers: look one level up as well.
@@ -190,7 +190,7 @@ Result<> enable_controllers(const std::string& folder) {
 
 /// `parent`/brig, ready to have children.
 Result<std::string> make_top(const std::string& parent) {
-  const std::string top = parent + "/brig";
+  std::string top = parent + "/brig";
   if (::access(top.c_str(), F_OK) == 0) return top;
   const bool is_v2 = is_v2_folder(parent);
   if (is_v2) TRY(enable_controllers(parent));

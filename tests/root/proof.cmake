@@ -1,6 +1,6 @@
 # brig as a whole, from its command line: tests/root/harness.py says how they watch it.
 function(brig_proof NAME TIMEOUT)
-  add_test(NAME proof_${NAME} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}_test.py)
+  add_test(NAME proof_${NAME} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${NAME}_test.py -v)
   set_tests_properties(proof_${NAME} PROPERTIES LABELS root TIMEOUT ${TIMEOUT} ENVIRONMENT "BRIG_BIN_DIR=${CMAKE_BINARY_DIR}/bin")
 endfunction()
 brig_proof(limits 300)

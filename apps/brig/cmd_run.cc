@@ -26,6 +26,7 @@
 #include "service/report.h"
 #include "service/run.h"
 #include "source.h"
+#include "sys/confine.h"
 
 namespace brig::cli {
 namespace {
@@ -115,7 +116,15 @@ bool write_all(int fd, std::string_view text) { return write_all(fd, std::as_byt
 /// The program's output to a person, as it comes.
 class LiveOutput final : public service::RunObserver {
  public:
-  LiveOutput(const asio::any_io_executor& executor, bool is_shown) : broken_(executor), is_shown_(is_shown) {}
+  LiveOutput(const asio::any_io_executor& executor, bool is_shown, const std::optional<HostPath>& out)
+      : broken_(executor), is_shown_(is_shown) {
+    if (out) writable_.push_back(out->text());
+  }
+
+  /// From here on this process reads a hostile guest's bytes: it keeps the output folder and nothing else.
+  Result<> on_created() override {
+    return sys::confine_self({.writable = writable_, .has_dac_override = !writable_.empty()});
+  }
 
   void on_head(guest::Stream stream, std::span<const std::byte> bytes) override {
     const int fd = stream == guest::Stream::kErr ? STDERR_FILENO : STDOUT_FILENO;
@@ -138,6 +147,7 @@ class LiveOutput final : public service::RunObserver {
  private:
   Notifier broken_;
   bool is_shown_;
+  std::vector<std::string> writable_;
   int error_ = 0;
 };
 
@@ -241,7 +251,7 @@ int cmd_run(const Arguments& arguments) {
   const auto runtime = make_runtime(o.runtime.value_or("auto"), io.get_executor(), Use::kOnce);
   if (!runtime) return fail(runtime.error(), o.is_json);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
-  LiveOutput output(io.get_executor(), !o.is_json);
+  LiveOutput output(io.get_executor(), !o.is_json, spec.out);
   auto outcome = run(io, run_until_told(**runtime, std::move(spec), output, signals));
   if (!outcome) return fail(outcome.error(), o.is_json);
   if (outcome->signal != 0) return 128 + outcome->signal;

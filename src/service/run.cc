@@ -126,6 +126,7 @@ Task<RunReport> Run::go(runtime::Runtime& runtime) {
   runtime::CellSpec cell_spec{.id = spec_.id, .policy = spec_.policy, .lifetime = spec_.policy.limits.timeout + kLifetimeSlack};
   CO_TRY(const auto cell, co_await with_timeout(kStartLimit, runtime.create(std::move(cell_spec)), "creating the sandbox"));
   report_.attestation = cell->attestation();
+  CO_TRY_VOID(observer_.on_created());
 
   auto lived = co_await live(*cell);
   if (!lived) {

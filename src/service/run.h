@@ -40,6 +40,9 @@ struct TaskSpec {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  /// The sandbox exists and nothing that the guest sent has been read: the moment to give up what is not needed any more. An Error ends
+  /// the run.
+  virtual Result<> on_created() { return {}; }
   /// The next bytes of a stream's head (see Capture); what comes after it is in the report. A view valid during the call.
   virtual void on_head(guest::Stream stream, std::span<const std::byte> bytes) = 0;
 };

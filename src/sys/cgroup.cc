@@ -188,6 +188,15 @@ Result<> enable_controllers(const std::string& folder) {
   return {};
 }
 
+/// The share of the processors of all sandboxes together. A group of its own would have the weight of one ordinary process, and on a
+/// busy machine every sandbox would wait; a processor's worth of weight each processor keeps them on a par with the host's processes.
+Result<> weigh(const std::string& top, bool is_v2) {
+  const long processors = std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L);
+  if (is_v2) return write_file(top + "/cpu.weight", std::to_string(std::min(100 * processors, 10'000L)));
+  if (::access((top + "/cpu.shares").c_str(), F_OK) != 0) return {};  // another controller's folder
+  return write_file(top + "/cpu.shares", std::to_string(std::min(1024 * processors, 262'144L)));
+}
+
 /// `parent`/brig, ready to have children.
 Result<std::string> make_top(const std::string& parent) {
   std::string top = parent + "/brig";
@@ -196,6 +205,7 @@ Result<std::string> make_top(const std::string& parent) {
   if (is_v2) TRY(enable_controllers(parent));
   TRY(make_folder(top));
   if (is_v2) TRY(enable_controllers(top));
+  TRY(weigh(top, is_v2));
   return top;
 }
 

@@ -116,14 +116,14 @@ bool write_all(int fd, std::string_view text) { return write_all(fd, std::as_byt
 /// The program's output to a person, as it comes.
 class LiveOutput final : public service::RunObserver {
  public:
-  LiveOutput(const asio::any_io_executor& executor, bool is_shown, const std::optional<HostPath>& out)
-      : broken_(executor), is_shown_(is_shown) {
-    if (out) writable_.push_back(out->text());
-  }
+  LiveOutput(const asio::any_io_executor& executor, const runtime::Runtime& runtime, bool is_shown, const std::optional<HostPath>& out)
+      : broken_(executor), runtime_(runtime), is_shown_(is_shown), out_(out) {}
 
-  /// From here on this process reads a hostile guest's bytes: it keeps the output folder and nothing else.
+  /// From here on this process reads a hostile guest's bytes: it keeps the output folder and what taking the sandbox down may need.
   Result<> on_created() override {
-    return sys::confine_self({.writable = writable_, .has_dac_override = !writable_.empty()});
+    std::vector<std::string> writable = runtime_.cleanup_folders();
+    if (out_) writable.push_back(out_->text());
+    return sys::confine_self({.writable = writable, .has_dac_override = out_.has_value()});
   }
 
   void on_head(guest::Stream stream, std::span<const std::byte> bytes) override {
@@ -146,8 +146,9 @@ class LiveOutput final : public service::RunObserver {
 
  private:
   Notifier broken_;
+  const runtime::Runtime& runtime_;
   bool is_shown_;
-  std::vector<std::string> writable_;
+  std::optional<HostPath> out_;
   int error_ = 0;
 };
 
@@ -251,7 +252,7 @@ int cmd_run(const Arguments& arguments) {
   const auto runtime = make_runtime(o.runtime.value_or("auto"), io.get_executor(), Use::kOnce);
   if (!runtime) return fail(runtime.error(), o.is_json);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
-  LiveOutput output(io.get_executor(), !o.is_json, spec.out);
+  LiveOutput output(io.get_executor(), **runtime, !o.is_json, spec.out);
   auto outcome = run(io, run_until_told(**runtime, std::move(spec), output, signals));
   if (!outcome) return fail(outcome.error(), o.is_json);
   if (outcome->signal != 0) return 128 + outcome->signal;

@@ -66,6 +66,8 @@ class Runtime {
 
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
+  /// Host folders in which destroying a cell writes when the wall's own helpers were killed: for a caller that confines itself.
+  [[nodiscard]] virtual std::vector<std::string> cleanup_folders() const { return {}; }
   /// Thorough: really tries what create() needs. Takes milliseconds; for doctor and `auto`.
   virtual Probe probe() = 0;
   /// Whether *all* of the policy can be enforced here. Cheap, and before anything exists. The weaknesses it returns are what the

@@ -348,12 +348,19 @@ Result<> remove_cgroup(const CgroupTree& tree, const std::string& name) {
   return worst;
 }
 
+std::vector<std::string> cgroup_folders(const CgroupTree& tree) {
+  std::vector<std::string> folders;
+  for (const std::string& parent : std::set<std::string>{tree.memory, tree.pids, tree.cpu}) {
+    if (!parent.empty() && ::access((parent + "/brig").c_str(), F_OK) == 0) folders.push_back(parent + "/brig");
+  }
+  return folders;
+}
+
 void sweep_cgroups(const CgroupTree& tree, Milliseconds age) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  for (const std::string& parent : std::set<std::string>{tree.memory, tree.pids, tree.cpu}) {
-    if (parent.empty()) continue;
-    const std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> folder(::opendir((parent + "/brig").c_str()));
+  for (const std::string& path : cgroup_folders(tree)) {
+    const std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> folder(::opendir(path.c_str()));
     if (folder == nullptr) continue;
     while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread, one stream
       if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;

@@ -86,6 +86,9 @@ class Cgroup {
 /// Kills and removes the group `brig/<name>` left behind by a process that died. Nothing to do is no error.
 Result<> remove_cgroup(const CgroupTree& tree, const std::string& name);
 
+/// The folders brig/ that hold all groups, as far as they exist.
+std::vector<std::string> cgroup_folders(const CgroupTree& tree);
+
 /// Removes the empty groups below brig/ that are older than `age`: what killed wardens left. Groups with processes are alive.
 void sweep_cgroups(const CgroupTree& tree, Milliseconds age);
 

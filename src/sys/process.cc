@@ -80,6 +80,19 @@ bool is_single_threaded() {
   return ::stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink == 3;
 }
 
+void reset_signals() {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action = {};
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler != SIG_DFL) {
+      action.sa_handler = SIG_DFL;
+      ::sigaction(signal, &action, nullptr);
+    }
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 bool place_descriptors(std::span<const Inherited> fds) {
   // Above every target number, so that no dup can overwrite a source that is still needed.
   constexpr int kParking = 200;
@@ -116,16 +129,7 @@ int run_spawned(void* opaque) {
     job.error = errno;
     ::_exit(127);
   }
-  for (int signal = 1; signal < NSIG; ++signal) {
-    struct sigaction action = {};
-    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler != SIG_DFL) {
-      action.sa_handler = SIG_DFL;
-      ::sigaction(signal, &action, nullptr);
-    }
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  reset_signals();
   ::execve(job.program, job.arguments, job.environment);
   job.error = errno;
   ::_exit(127);

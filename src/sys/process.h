@@ -58,6 +58,10 @@ struct Inherited {
   int as = -1;
 };
 
+/// In a child that is about to exec: every signal's default action and an empty mask; what a parent ignores would stay ignored. Only
+/// makes system calls.
+void reset_signals();
+
 /// In a child that is about to exec: makes exactly these descriptors survive the exec, under their numbers. Only makes system calls.
 /// Every source must be below 180; numbers from 190 on are used on the way. False, with errno, if the kernel refuses.
 bool place_descriptors(std::span<const Inherited> fds);

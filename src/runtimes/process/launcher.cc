@@ -122,6 +122,8 @@ class Launcher {
 Result<> run_launcher(Fd requests, HostReport host, const std::string& folder, LauncherLife life) {
   // A Ctrl-C at the terminal is for brig, which then takes the sandbox down; it must not reach us first.
   if (::setsid() < 0) return Error::last_system("leave the session");
+  // A sandbox that dies while its plan is written to it is an error to report, not our end.
+  if (::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return Error::last_system("ignore SIGPIPE");
   // Root's supplementary groups would stay with every sandbox: setgroups is denied once a user namespace exists. The root of a container
   // may be denied it already; then they are among the weaknesses, like those of an ordinary user.
   if (::geteuid() == 0 && ::setgroups(0, nullptr) < 0 && host.is_root) return Error::last_system("drop the supplementary groups");

@@ -177,6 +177,7 @@ class ProcessRuntime final : public runtime::Runtime {
 
   [[nodiscard]] std::string_view name() const override { return "process"; }
   [[nodiscard]] runtime::Capabilities capabilities() const override { return {}; }
+  [[nodiscard]] std::vector<std::string> cleanup_folders() const override { return sys::cgroup_folders(host_.cgroups); }
   runtime::Probe probe() override { return probe_host(host_, options_.launcher); }
 
   Result<std::vector<std::string>> admit(const policy::Policy& policy) override {

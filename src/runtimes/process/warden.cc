@@ -80,16 +80,11 @@ bool keep_capabilities() {
   return true;
 }
 
-/// What brig or its caller ignores (nohup, a script's trap) must not stay ignored inside.
-void restore_signals() {
-  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);  // refused for the two that nobody can ignore
-}
-
 /// In the child: becomes brig-init with exactly these descriptors. Returns only on failure.
 void become_init(FdRef init, std::span<const sys::Inherited> fds) {
-  restore_signals();
   constexpr int kProgramFd = 190;  // out of the way of the numbers that are about to be used; gone after the exec
   if (::dup3(init.get(), kProgramFd, O_CLOEXEC) < 0) return;
+  sys::reset_signals();  // what brig or its caller ignores (nohup, a script's trap) must not stay ignored inside
   if (!keep_capabilities() || !sys::place_descriptors(fds)) return;
   static char name[] = "brig-init";
   char* const arguments[] = {name, nullptr};

@@ -106,7 +106,9 @@ std::string v2_parent(const Hierarchy& hierarchy, std::string_view self_cgroup, 
   // A group with processes of its own may not have children with controllers: look one level up as well.
   for (int level = 0; level < 2 && own.size() > 1; ++level) {
     if (is_writable_folder(top + own) && ::access((top + own + "/cgroup.subtree_control").c_str(), W_OK) == 0) return top + own;
-    own.resize(own.rfind('/'));
+    const std::size_t slash = own.rfind('/');
+    if (slash == std::string::npos) break;
+    own.resize(slash);
   }
   return {};
 }

@@ -1,0 +1,2 @@
+brig_fuzz(launch_fuzz DEPS brig_runtimes_process_plan)
+brig_fuzz(kernel_text_fuzz DEPS brig_runtimes_process_plan)

@@ -9,3 +9,11 @@ brig_proof(leaks 300)
 brig_proof(signals 120)
 brig_proof(rootless 120)
 brig_proof(mounts 120)
+
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")  # it reads and writes registers
+  brig_test(fault_test DEPS brig_runtimes_process brig_guest SOURCES fault_test.cc LABEL root TIMEOUT 300)
+  target_include_directories(fault_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  add_dependencies(fault_test brig-launch brig-init)
+endif()
+
+brig_proof(attestation 60)

@@ -82,6 +82,8 @@ bool keep_capabilities() {
 
 /// In the child: becomes brig-init with exactly these descriptors. Returns only on failure.
 void become_init(FdRef init, std::span<const sys::Inherited> fds) {
+  // From the first moment, not only once brig-init runs: until then it does not read the pipe that would tell it of our end.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return;
   constexpr int kProgramFd = 190;  // out of the way of the numbers that are about to be used; gone after the exec
   if (::dup3(init.get(), kProgramFd, O_CLOEXEC) < 0) return;
   sys::reset_signals();  // what brig or its caller ignores (nohup, a script's trap) must not stay ignored inside

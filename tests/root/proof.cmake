@@ -17,3 +17,7 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")  # it reads and writes registers
 endif()
 
 brig_proof(attestation 60)
+
+brig_test(leak_test DEPS brig_runtimes_process brig_guest SOURCES leak_test.cc LABEL root TIMEOUT 120)
+target_include_directories(leak_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+add_dependencies(leak_test brig-launch brig-init)

@@ -23,7 +23,10 @@ Result<> drop_capabilities(bool has_dac_override) {
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return Error::last_system("clear ambient capabilities");
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[2] = {};
-  if (has_dac_override) sets[0].effective = sets[0].permitted = 1U << CAP_DAC_OVERRIDE;
+  if (::syscall(SYS_capget, &header, sets) < 0) return Error::last_system("read capabilities");
+  const std::uint32_t kept = has_dac_override ? sets[0].permitted & (1U << CAP_DAC_OVERRIDE) : 0;  // an ordinary user has none to keep
+  sets[0] = {.effective = kept, .permitted = kept, .inheritable = 0};
+  sets[1] = {};
   if (::syscall(SYS_capset, &header, sets) < 0) return Error::last_system("drop capabilities");
   return {};
 }

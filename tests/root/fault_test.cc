@@ -267,6 +267,9 @@ struct Watched {
   Mode mode;
 };
 
+/// How gtest shows the parameter; test programs list their tests by it.
+void PrintTo(const Watched& watched, std::ostream* out) { *out << watched.name; }
+
 class Fault : public testing::TestWithParam<Watched> {
  protected:
   void SetUp() override {

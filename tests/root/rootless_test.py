@@ -2,6 +2,8 @@
 """Without root, without user namespaces, without a Python in /usr: what is weaker is named, or the run is refused."""
 import os
 import shutil
+import subprocess
+import sys
 import unittest
 
 import harness
@@ -13,6 +15,12 @@ NO_NAMESPACES = """if True:
     os.execv(sys.argv[1], sys.argv[1:])
     """
 NO_GROUPS = "mount --make-rprivate / && umount -l /sys/fs/cgroup && exec \"$@\""
+# Exchanges two files as fast as it can (renameat2, RENAME_EXCHANGE).
+EXCHANGE = """if True:
+    import ctypes
+    libc = ctypes.CDLL(None)
+    while True: libc.renameat2(-100, b"first", -100, b"second", 2)
+    """
 WEAKER = ("memory: ", "cpu: ", "identity: ")
 
 
@@ -110,6 +118,26 @@ class Rootless(harness.BrigCase):
         ran = self.brig("--in", os.path.join(self.folder, "roots"), "--", "cat", "roots")
         self.assertNotEqual(ran.code, 0)
         self.assertNotIn("secret", ran.out)
+
+    def test_a_source_that_is_exchanged_meanwhile(self):
+        """Without root a source is found by its path a second time: what was looked at is shown, or nothing."""
+        for name in ("first", "second"):
+            with open(os.path.join(self.home, name), "w") as file:
+                file.write(name)
+        swapping = subprocess.Popen([sys.executable, "-c", EXCHANGE], cwd=self.home)
+        self.addCleanup(swapping.wait)
+        self.addCleanup(swapping.kill)
+        stale = 0
+        for _ in range(40):
+            ran = self.brig("--in", "first", "--", "cat", "first")
+            if ran.code == 125:
+                self.assertIn("Stale file handle", ran.err)
+                stale += 1
+            else:
+                self.assertIn((ran.code, ran.out), ((0, "first"), (0, "second")), ran.err)
+        print("%d of 40 runs met an exchanged source" % stale)
+        swapping.kill()
+        swapping.wait()
 
     def test_killed(self):
         for role in ("brig", "launch", "init"):

@@ -1,5 +1,5 @@
-/// brig-seccomp: a build tool. Compiles the system-call profile for one architecture and prints it as C++ source, so that no
-/// program that ships needs libseccomp or its milliseconds at run time.
+/// brig-seccomp: a build tool. Compiles the system-call profile for one architecture and prints it as C++ source, so
+/// that no program that ships needs libseccomp or its milliseconds at run time.
 #include <openssl/sha.h>
 
 #include <array>
@@ -14,7 +14,7 @@ namespace {
 using brig::runtimes::process::Architecture;
 
 int print_program(const brig::runtimes::process::CompiledProfile& profile) {
-  std::printf("// Made by brig-seccomp from seccomp_profile.cc; do not edit.\n");
+  std::printf("// Made by brig-seccomp from seccomp_profile.cc; do not edit.\n#include <cstdint>\n");
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
   SHA256(reinterpret_cast<const unsigned char*>(profile.program.data()), profile.program.size(), digest.data());
   std::printf("inline constexpr char kSeccompHash[] = \"");

@@ -2,7 +2,8 @@
 namespace std {
 
 /// A failed assertion of _GLIBCXX_ASSERTIONS: a bug of ours.
-[[noreturn]] void __glibcxx_assert_fail(const char* /*file*/, int /*line*/, const char* /*function*/, const char* /*condition*/) noexcept {
+[[noreturn]] void __glibcxx_assert_fail(const char* /*file*/, int /*line*/, const char* /*function*/,
+                                        const char* /*condition*/) noexcept {
   __builtin_trap();
 }
 

@@ -1,6 +1,6 @@
-// Attacker: a host that is not ours, against the whole agent. Each input runs in a child that may start nothing and write nothing
-// (no process limit left, no file size), so that a fuzzed Exec or Remove harms nobody; the child's end is judged.
-// Coverage of the child is not fed back: this mutates the seeds blindly, which is why they visit every message.
+// Attacker: a host that is not ours, against the whole agent. Each input runs in a child that may start nothing and
+// write nothing (no process limit left, no file size), so that a fuzzed Exec or Remove harms nobody; the child's end is
+// judged. Coverage of the child is not fed back: this mutates the seeds blindly, which is why they visit every message.
 // Held here: the agent ends with 0 (hung up) or 70 (broken peer), never by a signal.
 #include <sys/mount.h>
 #include <sys/resource.h>

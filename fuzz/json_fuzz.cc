@@ -1,6 +1,7 @@
 // What parses must be writable, and read back as the same value.
-#include <boost/json/value.hpp>
 #include <cstdint>
+
+#include <boost/json/value.hpp>
 
 #include "base/check.h"
 #include "json/json.h"

@@ -1,4 +1,5 @@
-/// The kernel's own files as Brig reads them: partly chosen by guests (names of mounts, of processes), so any text must do.
+/// The kernel's own files as Brig reads them: partly chosen by guests (names of mounts, of processes), so any text must
+/// do.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

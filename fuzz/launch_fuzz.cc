@@ -1,5 +1,5 @@
-/// What brig-launch reads from whoever asks, and what comes back: any bytes decode to a bounded value or an error. A request that
-/// decodes also compiles, to a plan in order that brig-init can read, or to an error.
+/// What brig-launch reads from whoever asks, and what comes back: any bytes decode to a bounded value or an error. A
+/// request that decodes also compiles, to a plan in order that brig-init can read, or to an error.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -13,7 +13,8 @@ namespace {
 using namespace brig::runtimes::process;
 
 void compile_on(const LaunchRequest& request, HostReport host) {
-  const std::vector<MountIdentity> identities(host.is_root ? 0 : request.mounts.size(), MountIdentity{.device = 1, .inode = 1});
+  const std::vector<MountIdentity> identities(host.is_root ? 0 : request.mounts.size(),
+                                              MountIdentity{.device = 1, .inode = 1});
   const auto plan = compile(request, host, identities);
   if (!plan.has_value()) return;
   if (!check_order(*plan).has_value()) std::abort();

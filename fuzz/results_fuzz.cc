@@ -1,4 +1,5 @@
-// What a guest says about itself: result lines, file names, base64. The bounds hold, and the cut of the bytes changes nothing.
+// What a guest says about itself: result lines, file names, base64. The bounds hold, and the cut of the bytes changes
+// nothing.
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -24,8 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto parts = brig::service::check_guest_name(text)) {
     for (const std::string_view part : *parts) {
-      BRIG_CHECK(!part.empty() && part != "." && part != ".." && part.find('/') == part.npos && part.find('\0') == part.npos,
-                 "a name that leads elsewhere was accepted");
+      BRIG_CHECK(
+          !part.empty() && part != "." && part != ".." && part.find('/') == part.npos && part.find('\0') == part.npos,
+          "a name that leads elsewhere was accepted");
     }
   }
   (void)brig::service::base64_bytes(text);

@@ -61,11 +61,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto path = *GuestPath::parse("/workspace/x");
   static const std::array<std::byte, 100> contents{};
   g_running = 5;
-  tasks.spawn(run_command((*session)->exec({.argv = {"x"}, .has_stdin = true, .wants_results = true}, sink)));  // channel 1
-  tasks.spawn(run_file((*session)->list({.path = path, .depth = 3, .max_entries = 10})));                       // channel 2
-  tasks.spawn(run_file((*session)->read_file(path, 0, 1000, [](auto) -> Result<> { return {}; })));              // channel 3
-  tasks.spawn(run_file((*session)->write_file(path, contents, {})));                                            // channel 4
-  tasks.spawn(run_file((*session)->stat(path)));                                                                // channel 5
+  tasks.spawn(
+      run_command((*session)->exec({.argv = {"x"}, .has_stdin = true, .wants_results = true}, sink)));  // channel 1
+  tasks.spawn(run_file((*session)->list({.path = path, .depth = 3, .max_entries = 10})));               // channel 2
+  tasks.spawn(run_file((*session)->read_file(path, 0, 1000, [](auto) -> Result<> { return {}; })));     // channel 3
+  tasks.spawn(run_file((*session)->write_file(path, contents, {})));                                    // channel 4
+  tasks.spawn(run_file((*session)->stat(path)));                                                        // channel 5
   (void)!::send(guest.get(), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(guest.get(), SHUT_WR);
   io.run();

@@ -1,5 +1,6 @@
-/// brig-launch: the only process of Brig that clones, and the only one that keeps privileges. One thread. It knows one request
-/// (runtimes/process/launch.h), parses nothing that came from a guest, and gives each sandbox a warden of its own.
+/// brig-launch: the only process of Brig that clones, and the only one that keeps privileges. One thread. It knows one
+/// request (runtimes/process/launch.h), parses nothing that came from a guest, and gives each sandbox a warden of its
+/// own.
 ///
 /// Started by the runtime with its request socket as descriptor 3; ends when that socket closes.
 #include <fcntl.h>
@@ -14,7 +15,8 @@ namespace {
 
 brig::Result<> launch_all() {
   using namespace brig::runtimes::process;
-  return run_launcher(brig::Fd(kLaunchSocketFd), report_abilities(), TRY(brig::sys::program_folder()), LauncherLife::kUntilClosed);
+  return run_launcher(brig::Fd(kLaunchSocketFd), report_abilities(), TRY(brig::sys::program_folder()),
+                      LauncherLife::kUntilClosed);
 }
 
 }  // namespace

@@ -1,20 +1,22 @@
 /// brig bench: what a sandbox costs here, next to the bare program and to bubblewrap doing the same at the same time.
 ///
-/// Absolute times move with the machine's load, so the rounds are interleaved (brig, bare, bwrap, brig, …) and the ratios of the medians
-/// come first. Every figure includes everything: the start of `brig` itself, its helpers, the sandbox, its end.
+/// Absolute times move with the machine's load, so the rounds are interleaved (brig, bare, bwrap, brig, …) and the
+/// ratios of the medians come first. Every figure includes everything: the start of `brig` itself, its helpers, the
+/// sandbox, its end.
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/json/value.hpp>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json/value.hpp>
 
 #include "async/run.h"
 #include "async/task_group.h"
@@ -88,8 +90,25 @@ void run_case(Case& c, FdRef null) {
 std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
   const CommandLine sandbox{brig, "run", "--quiet", "--"};
   // What bubblewrap needs to run a program of /usr at all.
-  const CommandLine bwrap{"/usr/bin/bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
-                          "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev"};
+  const CommandLine bwrap{"/usr/bin/bwrap",
+                          "--unshare-all",
+                          "--die-with-parent",
+                          "--ro-bind",
+                          "/usr",
+                          "/usr",
+                          "--symlink",
+                          "usr/bin",
+                          "/bin",
+                          "--symlink",
+                          "usr/lib",
+                          "/lib",
+                          "--symlink",
+                          "usr/lib64",
+                          "/lib64",
+                          "--proc",
+                          "/proc",
+                          "--dev",
+                          "/dev"};
   const auto join = [](CommandLine front, const CommandLine& back) {
     front.insert(front.end(), back.begin(), back.end());
     return front;
@@ -97,8 +116,13 @@ std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
   const bool has_bwrap = ::access("/usr/bin/bwrap", X_OK) == 0;
   const bool has_python = ::access("/usr/bin/python3", X_OK) == 0;
   std::vector<Case> cases;
-  const auto add = [&](std::string name, const CommandLine& brig_command, const CommandLine& bare, std::size_t n, std::size_t at_once) {
-    Case c{.name = std::move(name), .contenders = {"brig", "bare"}, .commands = {brig_command, bare}, .rounds = n, .at_once = at_once};
+  const auto add = [&](std::string name, const CommandLine& brig_command, const CommandLine& bare, std::size_t n,
+                       std::size_t at_once) {
+    Case c{.name = std::move(name),
+           .contenders = {"brig", "bare"},
+           .commands = {brig_command, bare},
+           .rounds = n,
+           .at_once = at_once};
     if (has_bwrap) {
       c.contenders.emplace_back("bwrap");
       c.commands.push_back(join(bwrap, bare));
@@ -108,7 +132,8 @@ std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
   const CommandLine nothing{"/usr/bin/true"};
   add("create + true + destroy", join(sandbox, nothing), nothing, rounds, 1);
   if (has_python) {
-    add("python print(1)", {brig, "run", "--quiet", "-c", "print(1)"}, {"/usr/bin/python3", "-c", "print(1)"}, rounds / 2, 1);
+    add("python print(1)", {brig, "run", "--quiet", "-c", "print(1)"}, {"/usr/bin/python3", "-c", "print(1)"},
+        rounds / 2, 1);
     add("python, numpy", {brig, "run", "--quiet", "-c", "import numpy; print(numpy.arange(10).sum())"},
         {"/usr/bin/python3", "-c", "import numpy; print(numpy.arange(10).sum())"}, rounds / 10, 1);
   }
@@ -214,7 +239,8 @@ struct Idle {
 };
 
 Task<> fill(runtime::Runtime& runtime, asio::any_io_executor executor, std::size_t count,
-            std::vector<std::unique_ptr<runtime::Cell>>& cells, std::vector<std::unique_ptr<guest::Session>>& sessions) {
+            std::vector<std::unique_ptr<runtime::Cell>>& cells,
+            std::vector<std::unique_ptr<guest::Session>>& sessions) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::string id = "idle-" + std::to_string(::getpid()) + "-" + std::to_string(i);
     CO_TRY(auto cell, co_await runtime.create({.id = id, .policy = {}, .lifetime = Milliseconds(120'000)}));
@@ -260,23 +286,30 @@ std::string for_people(const std::vector<Case>& cases) {
   for (const Case& c : cases) {
     for (std::size_t i = 1; i < c.samples.size(); ++i) {
       const double other = c.samples[i].percentile(50);
-      text += row({c.name + " / " + c.contenders[i], decimal(other > 0 ? c.samples[0].percentile(50) / other : 0)}, {40, 6});
+      text += row({c.name + " / " + c.contenders[i], decimal(other > 0 ? c.samples[0].percentile(50) / other : 0)},
+                  {40, 6});
     }
   }
   text += "\nmilliseconds\n" + row({"", "n", "min", "p50", "p90", "p99", "failed"}, widths);
   for (const Case& c : cases) {
     for (std::size_t i = 0; i < c.samples.size(); ++i) {
       const Samples& s = c.samples[i];
-      text += row({c.name + ": " + c.contenders[i], std::to_string(s.count()), decimal(s.least()), decimal(s.percentile(50)),
-                   decimal(s.percentile(90)), decimal(s.percentile(99)), std::to_string(s.failures())}, widths);
+      text += row(
+          {c.name + ": " + c.contenders[i], std::to_string(s.count()), decimal(s.least()), decimal(s.percentile(50)),
+           decimal(s.percentile(90)), decimal(s.percentile(99)), std::to_string(s.failures())},
+          widths);
     }
   }
   return text;
 }
 
 boost::json::object to_json(const Samples& s) {
-  return {{"n", s.count()}, {"min_ms", s.least()}, {"p50_ms", s.percentile(50)}, {"p90_ms", s.percentile(90)},
-          {"p99_ms", s.percentile(99)}, {"failures", s.failures()}};
+  return {{"n", s.count()},
+          {"min_ms", s.least()},
+          {"p50_ms", s.percentile(50)},
+          {"p90_ms", s.percentile(90)},
+          {"p99_ms", s.percentile(99)},
+          {"failures", s.failures()}};
 }
 
 boost::json::array to_json(const std::vector<Case>& cases) {
@@ -289,7 +322,8 @@ boost::json::array to_json(const std::vector<Case>& cases) {
       const double other = c.samples[i].percentile(50);
       if (i > 0 && other > 0) ratios["brig / " + c.contenders[i]] = c.samples[0].percentile(50) / other;
     }
-    list.push_back(boost::json::object{{"case", c.name}, {"ratios", std::move(ratios)}, {"contenders", std::move(contenders)}});
+    list.push_back(
+        boost::json::object{{"case", c.name}, {"ratios", std::move(ratios)}, {"contenders", std::move(contenders)}});
   }
   return list;
 }
@@ -300,7 +334,8 @@ struct BenchOptions {
   std::size_t idle = 50;
 };
 
-Result<std::size_t> parse_count(const std::optional<std::string>& text, std::size_t otherwise, std::size_t most, std::string_view flag) {
+Result<std::size_t> parse_count(const std::optional<std::string>& text, std::size_t otherwise, std::size_t most,
+                                std::string_view flag) {
   if (!text) return otherwise;
   std::size_t number = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
@@ -322,8 +357,11 @@ Result<> bench(const BenchOptions& o) {
   const Idle idle = TRY(measure_idle(o.idle));
   if (o.is_json) {
     const boost::json::object all{
-        {"kernel", sys::kernel_name()}, {"processors", ::sysconf(_SC_NPROCESSORS_ONLN)}, {"cases", to_json(cases)},
-        {"one_launcher", boost::json::object{{"sandboxes_per_second", throughput.per_second}, {"sandboxes", throughput.sandboxes},
+        {"kernel", sys::kernel_name()},
+        {"processors", ::sysconf(_SC_NPROCESSORS_ONLN)},
+        {"cases", to_json(cases)},
+        {"one_launcher", boost::json::object{{"sandboxes_per_second", throughput.per_second},
+                                             {"sandboxes", throughput.sandboxes},
                                              {"failures", throughput.failures}}},
         {"idle", boost::json::object{{"at_once", idle.sandboxes}, {"pss_kib_each", idle.kib_each}}}};
     return sys::write_all(FdRef(STDOUT_FILENO), json::write(all) + "\n");
@@ -331,7 +369,8 @@ Result<> bench(const BenchOptions& o) {
   std::string text = for_people(cases);
   text += "\none launcher, 4 at a time: " + decimal(throughput.per_second, 0) + " fresh sandboxes a second (" +
           std::to_string(throughput.sandboxes) + " made, " + std::to_string(throughput.failures) + " failed)\n";
-  text += "idle: " + std::to_string(idle.sandboxes) + " at once, " + decimal(idle.kib_each, 0) + " KiB each (PSS of warden, agent and a share of the launcher)\n";
+  text += "idle: " + std::to_string(idle.sandboxes) + " at once, " + decimal(idle.kib_each, 0) +
+          " KiB each (PSS of warden, agent and a share of the launcher)\n";
   return sys::write_all(FdRef(STDOUT_FILENO), text);
 }
 
@@ -341,7 +380,8 @@ int cmd_bench(const Arguments& arguments) {
   BenchOptions o;
   std::optional<std::string> rounds;
   std::optional<std::string> idle;
-  Options options("bench [--json] [-n N]", "Measures what a sandbox costs on this host, next to the bare program and to bubblewrap.");
+  Options options("bench [--json] [-n N]",
+                  "Measures what a sandbox costs on this host, next to the bare program and to bubblewrap.");
   options.flag("--json", o.is_json, "Print one JSON object");
   options.option("-n,--rounds", rounds, "N", "Rounds of the shortest case (200); the others take fewer");
   options.option("--idle", idle, "N", "Sandboxes that are alive at once for the memory figure (50)");

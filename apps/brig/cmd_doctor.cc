@@ -2,10 +2,11 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/io_context.hpp>
-#include <boost/json/value.hpp>
 #include <string>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/value.hpp>
 
 #include "async/run.h"
 #include "command.h"
@@ -35,11 +36,17 @@ class Silence final : public service::RunObserver {
 /// The proof of the pudding: a sandbox in which `true` runs.
 Finding try_wall(runtime::Runtime& runtime, asio::io_context& io) {
   Silence silence;
-  service::TaskSpec spec{.id = "doctor-" + std::to_string(::getpid()), .policy = {}, .program = service::Command{{"true"}}, .input = {}, .out = {}};
+  service::TaskSpec spec{.id = "doctor-" + std::to_string(::getpid()),
+                         .policy = {},
+                         .program = service::Command{{"true"}},
+                         .input = {},
+                         .out = {}};
   const auto report = run(io, service::run_task(runtime, std::move(spec), silence));
-  if (!report.has_value()) return {Finding::State::kMissing, "trial", report.error().message(), "see the findings above"};
+  if (!report.has_value())
+    return {Finding::State::kMissing, "trial", report.error().message(), "see the findings above"};
   if (runtime::status_of(report->exit) != "ok") {
-    return {Finding::State::kMissing, "trial", "`true` ended with " + std::string(runtime::status_of(report->exit)), "see the findings above"};
+    return {Finding::State::kMissing, "trial", "`true` ended with " + std::string(runtime::status_of(report->exit)),
+            "see the findings above"};
   }
   return {Finding::State::kGood, "trial", "a sandbox was made, ran `true`, and is gone", ""};
 }
@@ -103,8 +110,10 @@ std::string for_people(const std::vector<Wall>& walls, const std::vector<Finding
 }
 
 boost::json::object to_json(const Finding& finding) {
-  return {{"what", finding.what}, {"state", finding.state == Finding::State::kMissing ? "missing" : mark_of(finding.state)},
-          {"why", finding.why}, {"mend", finding.mend}};
+  return {{"what", finding.what},
+          {"state", finding.state == Finding::State::kMissing ? "missing" : mark_of(finding.state)},
+          {"why", finding.why},
+          {"mend", finding.mend}};
 }
 
 std::string for_programs(const std::vector<Wall>& walls, const std::vector<Finding>& languages, bool is_ready) {
@@ -113,20 +122,25 @@ std::string for_programs(const std::vector<Wall>& walls, const std::vector<Findi
     boost::json::array findings;
     for (const Finding& finding : wall.probe.findings) findings.push_back(to_json(finding));
     findings.push_back(to_json(wall.trial));
-    wall_list.push_back(boost::json::object{{"runtime", wall.name}, {"is_available", wall.probe.is_available},
-                                            {"boundary", to_string(wall.probe.boundary)}, {"findings", std::move(findings)}});
+    wall_list.push_back(boost::json::object{{"runtime", wall.name},
+                                            {"is_available", wall.probe.is_available},
+                                            {"boundary", to_string(wall.probe.boundary)},
+                                            {"findings", std::move(findings)}});
   }
   boost::json::array language_list;
   for (const Finding& finding : languages) language_list.push_back(to_json(finding));
-  return json::write(boost::json::object{{"is_ready", is_ready}, {"walls", std::move(wall_list)}, {"languages", std::move(language_list)}}) + "\n";
+  return json::write(boost::json::object{
+             {"is_ready", is_ready}, {"walls", std::move(wall_list)}, {"languages", std::move(language_list)}}) +
+         "\n";
 }
 
 }  // namespace
 
 int cmd_doctor(const Arguments& arguments) {
   bool is_json = false;
-  Options options("doctor [--json]", "Says what this host offers, what is missing, and the command that mends it.\n"
-                                     "Exit code: 0 if brig run works here, 1 if not.");
+  Options options("doctor [--json]",
+                  "Says what this host offers, what is missing, and the command that mends it.\n"
+                  "Exit code: 0 if brig run works here, 1 if not.");
   options.flag("--json", is_json, "Print one JSON object");
   if (const auto code = options.parse(arguments)) return *code;
 

@@ -4,14 +4,15 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
-#include <csignal>
-#include <ctime>
 
 #include "async/notifier.h"
 #include "async/run.h"
@@ -47,12 +48,14 @@ struct RunOptions {
 };
 
 std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
-  Options options("run [FLAGS] [FILE | -c CODE | -] [-- ARGS…]",
-                  "Runs a program in a fresh sandbox and destroys the sandbox.\n"
-                  "After FILE or -c, words after -- are the program's arguments; alone, they are a program of the template.");
+  Options options(
+      "run [FLAGS] [FILE | -c CODE | -] [-- ARGS…]",
+      "Runs a program in a fresh sandbox and destroys the sandbox.\n"
+      "After FILE or -c, words after -- are the program's arguments; alone, they are a program of the template.");
   options.positional("FILE", o.source.file, "The program's source, or - to read it from the standard input");
   options.option("-c,--code", o.source.code, "CODE", "The program's source");
-  options.option("-l,--lang", o.source.language, "LANGUAGE", "python, javascript or bash (else by the file's name; python for -c)");
+  options.option("-l,--lang", o.source.language, "LANGUAGE",
+                 "python, javascript or bash (else by the file's name; python for -c)");
   options.rest(o.source.rest);
   options.option("--timeout", o.overrides.timeout, "TIME", "Wall-clock limit (30s)");
   options.option("--cpu-time", o.overrides.cpu_time, "TIME", "CPU limit of one process");
@@ -61,15 +64,18 @@ std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
   options.option("--pids", o.overrides.pids, "N", "Processes and threads at once (64)");
   options.option("--disk", o.overrides.disk, "SIZE", "Scratch space (100M)");
   options.option("--output", o.overrides.output, "SIZE", "Bytes kept of each output stream, first and last half (1M)");
-  options.option("--in", o.overrides.in, "HOSTPATH[:GUESTPATH]", "A file or folder to see, read-only; in /workspace if not said");
+  options.option("--in", o.overrides.in, "HOSTPATH[:GUESTPATH]",
+                 "A file or folder to see, read-only; in /workspace if not said");
   options.option("--out", o.out, "DIR", "Where to save the files and figures that the program leaves");
   options.option("--env", o.overrides.env, "NAME=VALUE", "A variable of the program's environment");
   options.option("--stdin", o.input, "FILE", "The program's standard input (else brig's own)");
   options.option("--policy", o.policy_file, "FILE", "A policy to start from");
   options.option("--preset", o.preset, "NAME", "strict, default or lenient");
   options.option("--runtime", o.runtime, "NAME", "The wall: auto or process");
-  options.option("--require", o.overrides.require, "BOUNDARY", "Refuse a weaker one: shared-kernel, user-space-kernel, hardware");
-  options.flag("--no-weaknesses", o.overrides.is_weakness_refused, "Refuse to run if this host cannot enforce everything");
+  options.option("--require", o.overrides.require, "BOUNDARY",
+                 "Refuse a weaker one: shared-kernel, user-space-kernel, hardware");
+  options.flag("--no-weaknesses", o.overrides.is_weakness_refused,
+               "Refuse to run if this host cannot enforce everything");
   options.option("--template", o.template_name, "NAME", "What the program finds in its root: host");
   options.flag("--json", o.is_json, "Print one JSON object instead of the program's output");
   options.flag("--report", o.is_report, "Say on stderr how it ended and what was enforced");
@@ -90,7 +96,8 @@ Result<policy::Policy> make_policy(const RunOptions& o, const std::string& folde
     const auto preset = policy::find_preset(*o.preset);
     if (!preset) {
       return Error(Code::kInvalidArgument, "unknown preset \"" + printable(*o.preset, 40) + "\"" +
-                                               did_you_mean(*o.preset, policy::kPresetNames) + ": strict, default or lenient");
+                                               did_you_mean(*o.preset, policy::kPresetNames) +
+                                               ": strict, default or lenient");
     }
     policy = policy::preset(*preset);
   }
@@ -116,10 +123,12 @@ bool write_all(int fd, std::string_view text) { return write_all(fd, std::as_byt
 /// The program's output to a person, as it comes.
 class LiveOutput final : public service::RunObserver {
  public:
-  LiveOutput(const asio::any_io_executor& executor, const runtime::Runtime& runtime, bool is_shown, const std::optional<HostPath>& out)
+  LiveOutput(const asio::any_io_executor& executor, const runtime::Runtime& runtime, bool is_shown,
+             const std::optional<HostPath>& out)
       : broken_(executor), runtime_(runtime), is_shown_(is_shown), out_(out) {}
 
-  /// From here on this process reads a hostile guest's bytes: it keeps the output folder and what taking the sandbox down may need.
+  /// From here on this process reads a hostile guest's bytes: it keeps the output folder and what taking the sandbox
+  /// down may need.
   Result<> on_created() override {
     std::vector<std::string> writable = runtime_.cleanup_folders();
     if (out_) writable.push_back(out_->text());
@@ -164,9 +173,11 @@ Task<int> next_signal(asio::signal_set& signals) {
   co_return number;
 }
 
-Task<Outcome> run_until_told(runtime::Runtime& runtime, service::TaskSpec spec, LiveOutput& output, asio::signal_set& signals) {
+Task<Outcome> run_until_told(runtime::Runtime& runtime, service::TaskSpec spec, LiveOutput& output,
+                             asio::signal_set& signals) {
   using namespace asio::experimental::awaitable_operators;
-  auto winner = co_await (service::run_task(runtime, std::move(spec), output) || next_signal(signals) || output.broken());
+  auto winner =
+      co_await (service::run_task(runtime, std::move(spec), output) || next_signal(signals) || output.broken());
   Outcome outcome;
   if (winner.index() == 0) outcome.report = std::get<0>(std::move(winner));
   else if (winner.index() == 1) outcome.signal = std::get<1>(winner).value_or(SIGTERM);
@@ -180,7 +191,7 @@ Result<FdRef> choose_input(const RunOptions& o, const Source& source, Fd& owner)
     return owner.ref();
   }
   if (source.is_from_stdin || (::fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY) return FdRef();
-  struct stat about {};
+  struct stat about{};
   if (::fstat(STDIN_FILENO, &about) != 0) return FdRef();
   const bool is_null = S_ISCHR(about.st_mode) && about.st_rdev == makedev(1, 3);  // /dev/null: the sandbox has its own
   return is_null || S_ISDIR(about.st_mode) ? FdRef() : FdRef(STDIN_FILENO);
@@ -240,8 +251,11 @@ int cmd_run(const Arguments& arguments) {
   const auto input = choose_input(o, *source, input_owner);
   if (!input) return usage_error(input.error().message());
 
-  service::TaskSpec spec{
-      .id = new_id(), .policy = *policy, .program = std::move(source->program), .input = *input, .wants_files = o.is_json};
+  service::TaskSpec spec{.id = new_id(),
+                         .policy = *policy,
+                         .program = std::move(source->program),
+                         .input = *input,
+                         .wants_files = o.is_json};
   if (o.out) {
     auto out = resolve_host_path(*o.out, folder).context("--out");
     if (!out) return usage_error(out.error().message());

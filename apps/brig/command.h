@@ -1,6 +1,6 @@
 #pragma once
-/// The subcommands of `brig`. To add one: write cmd_NAME.cc with its function, declare the function here, and add a line to
-/// kCommands in main.cc and to CMakeLists.txt.
+/// The subcommands of `brig`. To add one: write cmd_NAME.cc with its function, declare the function here, and add a
+/// line to kCommands in main.cc and to CMakeLists.txt.
 #include <string>
 #include <vector>
 

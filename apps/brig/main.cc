@@ -31,7 +31,8 @@ constexpr std::array kCommands = {
 std::string overview() {
   std::string text = "Usage: brig COMMAND …\n\nRuns untrusted code in sealed throw-away sandboxes.\n\nCommands:\n";
   for (const Command& command : kCommands) {
-    text += "  " + std::string(command.name) + std::string(10 - command.name.size(), ' ') + std::string(command.what) + "\n";
+    text += "  " + std::string(command.name) + std::string(10 - command.name.size(), ' ') + std::string(command.what) +
+            "\n";
   }
   return text + "\nbrig COMMAND --help says more. brig --version\n";
 }
@@ -40,8 +41,8 @@ int say(const std::string& text) { return ::write(STDOUT_FILENO, text.data(), te
 
 /// What a caller may have left open or closed, put in order before anything else is opened.
 void prepare_process() {
-  // A closed 0, 1 or 2 would be given to the next file that is opened, and a program's output written into it. The placeholders
-  // are opened the wrong way round, so that reading or writing them fails as a closed descriptor does.
+  // A closed 0, 1 or 2 would be given to the next file that is opened, and a program's output written into it. The
+  // placeholders are opened the wrong way round, so that reading or writing them fails as a closed descriptor does.
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC) < 0) ::_exit(125);
   }
@@ -62,7 +63,8 @@ int run(const Arguments& words) {
     if (kCommands[i].name == name) return kCommands[i].main(Arguments(words.begin() + 1, words.end()));
     names[i] = kCommands[i].name;
   }
-  return usage_error("unknown command \"" + printable(name) + "\"" + did_you_mean(name, names) + " (brig --help lists them)");
+  return usage_error("unknown command \"" + printable(name) + "\"" + did_you_mean(name, names) +
+                     " (brig --help lists them)");
 }
 
 }  // namespace

@@ -2,8 +2,9 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
+
+#include <CLI/CLI.hpp>
 
 #include "base/text.h"
 #include "runtime/exit.h"
@@ -55,7 +56,9 @@ Options::Options(std::string usage, const std::string& description)
 
 Options::~Options() = default;
 
-void Options::flag(const std::string& names, bool& value, const std::string& help) { impl_->app.add_flag(names, value, help); }
+void Options::flag(const std::string& names, bool& value, const std::string& help) {
+  impl_->app.add_flag(names, value, help);
+}
 
 void Options::option(const std::string& names, std::optional<std::string>& value, const std::string& shown,
                      const std::string& help) {

@@ -22,23 +22,26 @@ const Language* language_of_first_line(std::string_view text) {
   for (const Language& language : service::languages()) {
     if (line.find(language.interpreter) != std::string_view::npos) return &language;
   }
-  return line.ends_with("/sh") || line.find("/sh ") != std::string_view::npos ? service::language_of_file(".sh") : nullptr;
+  return line.ends_with("/sh") || line.find("/sh ") != std::string_view::npos ? service::language_of_file(".sh")
+                                                                              : nullptr;
 }
 
-Result<const Language*> choose_language(const SourceOptions& options, const std::string& file_name, std::string_view text) {
+Result<const Language*> choose_language(const SourceOptions& options, const std::string& file_name,
+                                        std::string_view text) {
   if (options.language) return service::find_language(*options.language);
   if (file_name.empty()) return &service::languages().front();
   if (const Language* language = service::language_of_file(file_name)) return language;
   if (const Language* language = language_of_first_line(text)) return language;
-  return Error(Code::kInvalidArgument, "the name \"" + printable(file_name) +
-                                           "\" does not say which language it is: add --lang python, javascript or bash, or run a "
-                                           "program of the template after --");
+  return Error(Code::kInvalidArgument,
+               "the name \"" + printable(file_name) +
+                   "\" does not say which language it is: add --lang python, javascript or bash, or run a "
+                   "program of the template after --");
 }
 
 Result<Source> read_file(const SourceOptions& options) {
   const std::string& path = *options.file;
   const Fd fd = TRY(open_plain(path, "the program"));
-  struct stat about {};
+  struct stat about{};
   const bool is_regular = ::fstat(fd.get(), &about) == 0 && S_ISREG(about.st_mode);
   std::string name = is_regular ? path.substr(path.rfind('/') + 1) : std::string();  // a pipe has no name of its own
   std::string text = TRY(read_all(fd.ref(), path, service::kSourceMax));
@@ -55,7 +58,7 @@ Result<Source> read_file(const SourceOptions& options) {
 
 Result<Fd> open_plain(const std::string& path, const char* what) {
   const std::string named = std::string(what) + " " + printable(path);
-  struct stat about {};
+  struct stat about{};
   if (::stat(path.c_str(), &about) != 0) return Error::last_system(named);  // before open(), which a device may notice
   if (S_ISDIR(about.st_mode)) return Error(Code::kInvalidArgument, named + " is a folder: give a file");
   if (!S_ISREG(about.st_mode) && !S_ISFIFO(about.st_mode)) {
@@ -87,15 +90,18 @@ Result<Source> read_source(const SourceOptions& options) {
   if (options.code && options.file) return Error(Code::kInvalidArgument, "give either -c CODE or FILE, not both");
   if (options.file && *options.file != "-") return read_file(options);
   if (options.code || options.file) {
-    std::string text = options.code ? *options.code : TRY(read_all(FdRef(STDIN_FILENO), "the standard input", service::kSourceMax));
+    std::string text =
+        options.code ? *options.code : TRY(read_all(FdRef(STDIN_FILENO), "the standard input", service::kSourceMax));
     const Language* language = TRY(choose_language(options, "", text));
     return Source{service::Script{.language = language, .name = {}, .text = std::move(text), .arguments = rest},
                   options.file.has_value()};
   }
   if (rest.empty()) {
-    return Error(Code::kInvalidArgument, "nothing to run: give FILE, -c CODE, - for code from the standard input, or -- PROGRAM ARGS");
+    return Error(Code::kInvalidArgument,
+                 "nothing to run: give FILE, -c CODE, - for code from the standard input, or -- PROGRAM ARGS");
   }
-  if (options.language) return Error(Code::kInvalidArgument, "--lang is for source code, and what follows -- is a program");
+  if (options.language)
+    return Error(Code::kInvalidArgument, "--lang is for source code, and what follows -- is a program");
   return Source{service::Command{rest}};
 }
 

@@ -60,7 +60,8 @@ class Agent {
   template <class Message>
   void start(const Header& header, std::span<const std::byte> payload) {
     const auto request = read<Message>(header, payload);
-    if (Channel* channel = free_channel(header.channel); channel != nullptr) channel->start(header.channel, request, output_);
+    if (Channel* channel = free_channel(header.channel); channel != nullptr)
+      channel->start(header.channel, request, output_);
   }
   template <class Message>
   void answer(const Header& header, int os_error, const Message& message) {
@@ -73,8 +74,9 @@ class Agent {
 
   int socket_ = -1;
   bool has_greeted_ = false;
-  std::uint32_t last_channel_ = 0;      ///< numbers only rise, so that a late frame for a channel that is over is told from nonsense
-  std::size_t channels_used_ = 0;       ///< slots that were ever used
+  std::uint32_t last_channel_ =
+      0;  ///< numbers only rise, so that a late frame for a channel that is over is told from nonsense
+  std::size_t channels_used_ = 0;                       ///< slots that were ever used
   std::array<Channel*, guest::kChannelsMax> channels_;  ///< made when first used, used again when free
   std::size_t input_begin_ = 0;
   std::size_t input_end_ = 0;
@@ -161,14 +163,10 @@ void Agent::on_control(const Header& header, std::span<const std::byte> payload)
 
 void Agent::on_request(const Header& header, std::span<const std::byte> payload) {
   switch (header.type) {
-    case Type::kExec:
-      return start<guest::Exec>(header, payload);
-    case Type::kWriteFile:
-      return start<guest::WriteFile>(header, payload);
-    case Type::kReadFile:
-      return start<guest::ReadFile>(header, payload);
-    case Type::kList:
-      return start<guest::List>(header, payload);
+    case Type::kExec: return start<guest::Exec>(header, payload);
+    case Type::kWriteFile: return start<guest::WriteFile>(header, payload);
+    case Type::kReadFile: return start<guest::ReadFile>(header, payload);
+    case Type::kList: return start<guest::List>(header, payload);
     case Type::kStat: {
       const PathText path(read<guest::Stat>(header, payload).path);
       std::array<char, guest::kPathMax + 1> link;

@@ -80,8 +80,8 @@ void Channel::start(std::uint32_t id, const guest::List& request, Output& output
 
 void Channel::close() {
   if (kind_ == Kind::kExec && pid_ > 0) {
-    // The whole group, also after its leader has ended: what it left in the background goes too. (A number that was reused since
-    // can only belong to this sandbox.)
+    // The whole group, also after its leader has ended: what it left in the background goes too. (A number that was
+    // reused since can only belong to this sandbox.)
     ::kill(-pid_, SIGKILL);
   }
   close_stdin();
@@ -138,7 +138,8 @@ bool Channel::on_data(std::span<const std::byte> bytes, Output& output) {
     grant(bytes.size(), output);
     return true;
   }
-  if (guest::kStdinWindow - held_end_ < bytes.size()) {  // the credit bounds the sum, so it fits once moved to the front
+  if (guest::kStdinWindow - held_end_ <
+      bytes.size()) {  // the credit bounds the sum, so it fits once moved to the front
     std::memmove(held_, held_ + held_begin_, held_end_ - held_begin_);
     held_end_ -= held_begin_;
     held_begin_ = 0;

@@ -1,8 +1,8 @@
 #pragma once
 /// Channel: one operation of the host: a command, or a file being written, read or listed.
 ///
-/// The loop asks it what to poll for and tells it what is ready; it moves bytes between its descriptors and the Output, never more
-/// than the host's credit allows, and knows when it is over.
+/// The loop asks it what to poll for and tells it what is ready; it moves bytes between its descriptors and the Output,
+/// never more than the host's credit allows, and knows when it is over.
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -70,21 +70,21 @@ class Channel {
 
   Kind kind_ = Kind::kFree;
   bool has_terminal_ = false;
-  bool is_input_ended_ = false;   ///< the host said so; the program hears it when all bytes are written
-  bool is_exit_due_ = false;      ///< the command has ended and the host does not know yet
+  bool is_input_ended_ = false;  ///< the host said so; the program hears it when all bytes are written
+  bool is_exit_due_ = false;     ///< the command has ended and the host does not know yet
   bool is_exit_told_ = false;
   std::uint32_t id_ = 0;
-  std::uint32_t to_host_ = 0;     ///< credit we have
-  std::uint32_t to_us_ = 0;       ///< credit the host has
-  std::uint32_t taken_ = 0;       ///< consumed and not granted again yet
+  std::uint32_t to_host_ = 0;  ///< credit we have
+  std::uint32_t to_us_ = 0;    ///< credit the host has
+  std::uint32_t taken_ = 0;    ///< consumed and not granted again yet
   pid_t pid_ = -1;
-  int in_ = -1;                   ///< the command's input, or the file
+  int in_ = -1;  ///< the command's input, or the file
   Source sources_[3];
   guest::Exited exited_;
-  std::byte* held_ = nullptr;     ///< input that the program does not read yet: kStdinWindow bytes, allocated when needed
+  std::byte* held_ = nullptr;  ///< input that the program does not read yet: kStdinWindow bytes, allocated when needed
   std::size_t held_begin_ = 0;
   std::size_t held_end_ = 0;
-  std::uint64_t left_ = 0;        ///< bytes still to read from the file
+  std::uint64_t left_ = 0;  ///< bytes still to read from the file
   ListJob* list_ = nullptr;
 };
 

@@ -15,7 +15,8 @@ namespace {
 
 /// Entries handled in one turn of the loop, so that a big tree does not hold up the commands.
 constexpr int kEntriesPerStep = 64;
-/// Acts of one recursive removal. A program that creates files as fast as they are removed must not keep the agent for ever.
+/// Acts of one recursive removal. A program that creates files as fast as they are removed must not keep the agent for
+/// ever.
 constexpr int kRemovalsMax = 1'000'000;
 
 guest::FileType type_of(mode_t mode) {
@@ -65,7 +66,8 @@ int open_regular(const char* path, int flags, mode_t mode, int& fd) {
 
 bool is_dots(const char* name) { return std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0; }
 
-/// Removes what can be removed in the folder `fd` and returns the name of a folder that is not empty in `left` (else empty).
+/// Removes what can be removed in the folder `fd` and returns the name of a folder that is not empty in `left` (else
+/// empty).
 int remove_contents(int fd, int& budget, std::array<char, NAME_MAX + 1>& left) {
   left[0] = '\0';
   const int copy = ::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -194,7 +196,8 @@ int change_mode(const guest::Chmod& request) {
   const PathText path(request.path);
   struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return errno;
-  if (S_ISLNK(status.st_mode)) return ELOOP;  // a program that swaps it now only fools itself: it may chmod the same files
+  if (S_ISLNK(status.st_mode))
+    return ELOOP;  // a program that swaps it now only fools itself: it may chmod the same files
   return ::chmod(path.c_str(), request.mode) == 0 ? 0 : errno;
 }
 
@@ -245,7 +248,8 @@ void ListJob::descend(const char* name, std::size_t length) {
     is_truncated_ = is_truncated_ || depth_ > 0;  // asked for its own entries only: nothing is missing
     return;
   }
-  const int fd = ::openat(::dirfd(levels_[open_levels_ - 1].folder), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const int fd =
+      ::openat(::dirfd(levels_[open_levels_ - 1].folder), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   DIR* folder = fd < 0 ? nullptr : ::fdopendir(fd);
   if (folder == nullptr) {
     if (fd >= 0) ::close(fd);

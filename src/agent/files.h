@@ -1,9 +1,9 @@
 #pragma once
 /// File operations in the sandbox's own root, as its own user.
 ///
-/// The last component of a path is never followed when it is a symbolic link, and what is not a regular file is never opened for
-/// data (a FIFO would block the agent). Links in the middle of a path lead only to where the programs inside could go as well.
-/// Functions return 0 or an errno.
+/// The last component of a path is never followed when it is a symbolic link, and what is not a regular file is never
+/// opened for data (a FIFO would block the agent). Links in the middle of a path lead only to where the programs inside
+/// could go as well. Functions return 0 or an errno.
 #include <dirent.h>
 
 #include <array>

@@ -31,11 +31,9 @@ std::span<std::byte> Output::data_room(std::size_t limit) {
 }
 
 void Output::commit_data(std::uint32_t channel, guest::Stream stream, std::size_t length) {
-  guest::encode_header({.length = static_cast<std::uint32_t>(length),
-                        .type = guest::Type::kData,
-                        .stream = stream,
-                        .channel = channel},
-                       std::span(buffer_).subspan(end_).first<kHeaderSize>());
+  guest::encode_header(
+      {.length = static_cast<std::uint32_t>(length), .type = guest::Type::kData, .stream = stream, .channel = channel},
+      std::span(buffer_).subspan(end_).first<kHeaderSize>());
   end_ += kHeaderSize + length;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 /// Output: the frames that wait to go to the host, in one fixed buffer.
 ///
-/// Who appends must have asked room() before: the loop stops taking commands and reading pipes while there is too little, so
-/// the agent never holds more than this buffer for the host, whatever the programs print.
+/// Who appends must have asked room() before: the loop stops taking commands and reading pipes while there is too
+/// little, so the agent never holds more than this buffer for the host, whatever the programs print.
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -99,12 +99,13 @@ class Arguments {
       if (is_first) program = text;
       is_first = false;
     });
-    // Each encoded string has 4 bytes of length where we need 1 of NUL; each candidate is a folder of PATH, "/" and the program.
+    // Each encoded string has 4 bytes of length where we need 1 of NUL; each candidate is a folder of PATH, "/" and the
+    // program.
     std::size_t folders = 1;
     for (char c : path) folders += c == ':' ? 1 : 0;
     const std::size_t pointers = (std::size_t{request.argv.size()} + request.env.size() + 2) * sizeof(char*);
-    const std::size_t size = pointers + request.argv.encoded().size() + request.env.encoded().size() + request.cwd.size() + 1 +
-                             path.size() + folders * (program.size() + 3) + program.size() + 2;
+    const std::size_t size = pointers + request.argv.encoded().size() + request.env.encoded().size() +
+                             request.cwd.size() + 1 + path.size() + folders * (program.size() + 3) + program.size() + 2;
     block_ = static_cast<char*>(std::calloc(1, size));
     if (block_ == nullptr) return;
     argv_ = reinterpret_cast<char**>(block_);
@@ -276,8 +277,8 @@ Spawned spawn(const guest::Exec& request) {
     spawned.os_error = errno;
     spawned.step = failed;
   } else {
-    // The kernel suspends us until the child has executed or ended (CLONE_VFORK), so one stack serves all. clone(2), not clone3:
-    // its flags can be judged by a seccomp filter.
+    // The kernel suspends us until the child has executed or ended (CLONE_VFORK), so one stack serves all. clone(2),
+    // not clone3: its flags can be judged by a seccomp filter.
     alignas(16) static std::array<char, kStackSize> stack;
     spawned.pid = ::clone(run_child, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
     if (spawned.pid < 0) {

@@ -15,19 +15,20 @@ struct Pipes {
 };
 
 struct Spawned {
-  pid_t pid = -1;        ///< -1: it could not be started
-  int os_error = 0;      ///< why
-  const char* step = ""; ///< what was being done
+  pid_t pid = -1;         ///< -1: it could not be started
+  int os_error = 0;       ///< why
+  const char* step = "";  ///< what was being done
   Pipes pipes;
 };
 
-/// What a command inherits: descriptors 0, 1, 2 (and 3 if it asked for it), its own environment, default signals, umask 022, the
-/// working folder it asked for. It leads its own session and process group. Signals must be blocked while this runs.
+/// What a command inherits: descriptors 0, 1, 2 (and 3 if it asked for it), its own environment, default signals, umask
+/// 022, the working folder it asked for. It leads its own session and process group. Signals must be blocked while this
+/// runs.
 Spawned spawn(const guest::Exec& request);
 
 /// Signals that the agent ignores and a command must not.
-inline constexpr int kIgnoredSignals[] = {1 /*HUP*/, 2 /*INT*/, 3 /*QUIT*/, 10 /*USR1*/, 12 /*USR2*/, 13 /*PIPE*/, 14 /*ALRM*/,
-                                          15 /*TERM*/};
+inline constexpr int kIgnoredSignals[] = {1 /*HUP*/,   2 /*INT*/,   3 /*QUIT*/,  10 /*USR1*/,
+                                          12 /*USR2*/, 13 /*PIPE*/, 14 /*ALRM*/, 15 /*TERM*/};
 
 /// Applies the size to the terminal whose master is `terminal`.
 void set_size(int terminal, std::uint16_t rows, std::uint16_t columns);

@@ -1,17 +1,19 @@
 #pragma once
 /// run(): an ordinary function's way into a coroutine, for main() and tests.
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <exception>
 #include <optional>
 #include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "async/task.h"
 
 namespace brig {
 
-/// Runs `io` until `task` has ended and returns its result; other work of `io` goes on only meanwhile. kInternal if the io_context
-/// runs dry first (the task waits for nothing). An exception that left the task (bad_alloc, cancellation) becomes an Error.
+/// Runs `io` until `task` has ended and returns its result; other work of `io` goes on only meanwhile. kInternal if the
+/// io_context runs dry first (the task waits for nothing). An exception that left the task (bad_alloc, cancellation)
+/// becomes an Error.
 template <class T>
 Result<T> run(asio::io_context& io, Task<T> task) {
   std::optional<Result<T>> result;

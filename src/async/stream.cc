@@ -2,13 +2,14 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <cerrno>
 
 namespace brig {
 namespace {
@@ -44,8 +45,8 @@ Result<StreamSocket> StreamSocket::adopt(const asio::any_io_executor& executor, 
 }
 
 Task<std::size_t> StreamSocket::read_some(std::span<std::byte> buffer) {
-  const auto [error, count] = co_await socket_.async_read_some(asio::buffer(buffer.data(), buffer.size()),
-                                                               asio::as_tuple(asio::use_awaitable));
+  const auto [error, count] =
+      co_await socket_.async_read_some(asio::buffer(buffer.data(), buffer.size()), asio::as_tuple(asio::use_awaitable));
   if (error == asio::error::eof) co_return std::size_t{0};
   if (error) co_return error_of_stream(error, "read");
   co_return count;
@@ -88,8 +89,8 @@ Task<> wait_readable(FdRef fd) {
   boost::system::error_code assigned;
   (*borrowed).assign(fd.get(), assigned);
   if (assigned) co_return Error::system(assigned.value(), "wait for a descriptor");
-  const auto [error] = co_await (*borrowed).async_wait(asio::posix::stream_descriptor::wait_read,
-                                                       asio::as_tuple(asio::use_awaitable));
+  const auto [error] =
+      co_await (*borrowed).async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
   if (error) co_return error_of_stream(error, "wait for a descriptor");
   co_return Result<>();
 }

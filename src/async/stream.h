@@ -1,8 +1,9 @@
 #pragma once
 /// StreamSocket: a connected stream socket (Unix, vsock, TCP) in tasks; and waiting for a descriptor.
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <cstddef>
 #include <span>
+
+#include <boost/asio/generic/stream_protocol.hpp>
 
 #include "async/task.h"
 #include "base/fd.h"
@@ -14,7 +15,8 @@ class StreamSocket {
   /// Takes `fd` over and makes it non-blocking. kSystem if it is no stream socket.
   static Result<StreamSocket> adopt(const asio::any_io_executor& executor, Fd fd);
 
-  /// At least one byte into `buffer`, or 0 at the end of the stream. kUnavailable if the other side is gone, kCancelled.
+  /// At least one byte into `buffer`, or 0 at the end of the stream. kUnavailable if the other side is gone,
+  /// kCancelled.
   Task<std::size_t> read_some(std::span<std::byte> buffer);
   /// All of `bytes`. Never raises SIGPIPE. kUnavailable if the other side is gone, kCancelled.
   Task<> write_all(std::span<const std::byte> bytes);
@@ -26,8 +28,8 @@ class StreamSocket {
   asio::generic::stream_protocol::socket socket_;
 };
 
-/// Suspends until `fd` (a pidfd, a pipe, an eventfd …) is readable. The descriptor must stay open meanwhile and may be waited for
-/// by one task at a time. kCancelled.
+/// Suspends until `fd` (a pidfd, a pipe, an eventfd …) is readable. The descriptor must stay open meanwhile and may be
+/// waited for by one task at a time. kCancelled.
 Task<> wait_readable(FdRef fd);
 
 }  // namespace brig

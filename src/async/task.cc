@@ -1,8 +1,9 @@
 #include "async/task.h"
 
+#include <new>
+
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
-#include <new>
 
 namespace brig {
 

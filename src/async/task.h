@@ -1,10 +1,11 @@
 #pragma once
 /// Task<T>: a coroutine of ours. Lazy, runs on the caller's io_context, ends with a value or an Error.
 ///
-/// Cancelling a task (TaskGroup, with_timeout) makes what it waits for end with kCancelled, or unwinds it from a suspension point
-/// by Asio's own exception; error_of() turns that into a value at the three places where it is caught.
-#include <boost/asio/awaitable.hpp>
+/// Cancelling a task (TaskGroup, with_timeout) makes what it waits for end with kCancelled, or unwinds it from a
+/// suspension point by Asio's own exception; error_of() turns that into a value at the three places where it is caught.
 #include <exception>
+
+#include <boost/asio/awaitable.hpp>
 
 #include "base/result.h"
 

@@ -1,10 +1,11 @@
 #include "async/task_group.h"
 
+#include <list>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
-#include <list>
 
 namespace brig {
 
@@ -18,7 +19,8 @@ TaskGroup::TaskGroup(asio::any_io_executor executor, OnFailure on_failure)
   state_->on_failure = std::move(on_failure);
 }
 
-TaskGroup::~TaskGroup() {  // NOLINT(bugprone-exception-escape): what cancel() calls allocates at most; then there is no going on
+TaskGroup::~TaskGroup() {  // NOLINT(bugprone-exception-escape): what cancel() calls allocates at most; then there is no
+                           // going on
   state_->on_failure = nullptr;  // what it refers to may be gone when the tasks unwind
   cancel();
 }
@@ -37,8 +39,8 @@ void TaskGroup::spawn(Task<> task) {
 }
 
 void TaskGroup::cancel() {
-  // From inside the io_context only: elsewhere co_spawn would post the signal, with a bare pointer into the task's frame, and the
-  // task may end before that is run (Asio 1.81). Whoever has ended by then is no longer in the list.
+  // From inside the io_context only: elsewhere co_spawn would post the signal, with a bare pointer into the task's
+  // frame, and the task may end before that is run (Asio 1.81). Whoever has ended by then is no longer in the list.
   asio::dispatch(executor_, [state = state_] {
     for (auto at = state->signals.begin(); at != state->signals.end();) {
       const auto signal = at++;

@@ -1,12 +1,13 @@
 #pragma once
 /// TaskGroup: owner of detached work. Destroying it cancels what still runs.
 ///
-/// A cancelled task unwinds when the io_context next runs, that is after the group is gone: it must own (by value, often a
-/// shared_ptr) everything it touches. Not thread-safe: everything on the io_context's one thread.
-#include <boost/asio/any_io_executor.hpp>
+/// A cancelled task unwinds when the io_context next runs, that is after the group is gone: it must own (by value,
+/// often a shared_ptr) everything it touches. Not thread-safe: everything on the io_context's one thread.
 #include <cstddef>
 #include <functional>
 #include <memory>
+
+#include <boost/asio/any_io_executor.hpp>
 
 #include "async/task.h"
 

@@ -1,8 +1,9 @@
 #pragma once
 /// Timers: sleep() and with_timeout().
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <string>
 #include <utility>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "async/task.h"
 #include "base/units.h"

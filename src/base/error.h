@@ -1,8 +1,9 @@
 #pragma once
 /// Error: why *we* failed, as a value.
 ///
-/// How a guest's program ended is never an Error (see runtime/exit.h), and a bug of ours is a crash (base/check.h). A message
-/// reads outside-in: what was being done, to what, what the system said. It never contains secrets or unbounded guest text.
+/// How a guest's program ended is never an Error (see runtime/exit.h), and a bug of ours is a crash (base/check.h). A
+/// message reads outside-in: what was being done, to what, what the system said. It never contains secrets or unbounded
+/// guest text.
 #include <cstdint>
 #include <string>
 #include <string_view>

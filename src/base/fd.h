@@ -18,8 +18,8 @@ class FdRef {
   int fd_ = -1;
 };
 
-/// An owned descriptor: closed when the object dies. Every descriptor of ours is born close-on-exec; what a child inherits is
-/// an explicit list (sys/spawn.h).
+/// An owned descriptor: closed when the object dies. Every descriptor of ours is born close-on-exec; what a child
+/// inherits is an explicit list (sys/spawn.h).
 class Fd {
  public:
   Fd() = default;

@@ -13,7 +13,8 @@ Result<std::string> normalise_path(std::string_view text, bool is_parent_allowed
   if (text.empty()) return Error(Code::kInvalidArgument, "the path is empty");
   if (text.size() > kPathMax) return Error(Code::kInvalidArgument, "the path is longer than 4095 bytes");
   if (text.front() != '/') {
-    return Error(Code::kInvalidArgument, "the path \"" + std::string(text) + "\" is not absolute (it must start with /)");
+    return Error(Code::kInvalidArgument,
+                 "the path \"" + std::string(text) + "\" is not absolute (it must start with /)");
   }
   for (char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {

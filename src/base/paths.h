@@ -1,9 +1,9 @@
 #pragma once
 /// HostPath and GuestPath: absolute, normalised paths in two worlds that must not be confused.
 ///
-/// Confusing them is the classic escape, so neither converts to the other. Both are absolute, have no empty, "." or ".."
-/// component, no NUL and no newline, and at most 4095 bytes. A HostPath may contain symbolic links that the kernel resolves;
-/// who opens one decides whether it follows them.
+/// Confusing them is the classic escape, so neither converts to the other. Both are absolute, have no empty, "." or
+/// ".." component, no NUL and no newline, and at most 4095 bytes. A HostPath may contain symbolic links that the kernel
+/// resolves; who opens one decides whether it follows them.
 #include <compare>
 #include <string>
 #include <string_view>

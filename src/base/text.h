@@ -7,8 +7,8 @@
 
 namespace brig {
 
-/// `text` cut to `limit` bytes with every byte that could drive a terminal or forge a log line (C0, DEL, C1, invalid UTF-8)
-/// written as \xNN. For messages and logs, never for the program's own output.
+/// `text` cut to `limit` bytes with every byte that could drive a terminal or forge a log line (C0, DEL, C1, invalid
+/// UTF-8) written as \xNN. For messages and logs, never for the program's own output.
 std::string printable(std::string_view text, std::size_t limit = 200);
 
 /// True if `text` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF).

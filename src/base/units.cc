@@ -30,12 +30,31 @@ Result<Quantity> parse_quantity(std::string_view text, std::string_view what) {
 }
 
 constexpr std::array<std::pair<std::string_view, int>, 16> kByteSuffixes{{
-    {"", 0}, {"B", 0}, {"K", 10}, {"KB", 10}, {"KiB", 10}, {"k", 10}, {"M", 20}, {"MB", 20}, {"MiB", 20}, {"m", 20},
-    {"G", 30}, {"GB", 30}, {"GiB", 30}, {"g", 30}, {"T", 40}, {"TiB", 40},
+    {"", 0},
+    {"B", 0},
+    {"K", 10},
+    {"KB", 10},
+    {"KiB", 10},
+    {"k", 10},
+    {"M", 20},
+    {"MB", 20},
+    {"MiB", 20},
+    {"m", 20},
+    {"G", 30},
+    {"GB", 30},
+    {"GiB", 30},
+    {"g", 30},
+    {"T", 40},
+    {"TiB", 40},
 }};
 
 constexpr std::array<std::pair<std::string_view, double>, 6> kDurationSuffixes{{
-    {"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000},
+    {"", 1000},
+    {"ms", 1},
+    {"s", 1000},
+    {"m", 60'000},
+    {"h", 3'600'000},
+    {"d", 86'400'000},
 }};
 
 constexpr double kLongestMilliseconds = 10.0 * 365 * 86'400'000;
@@ -52,8 +71,8 @@ Result<Bytes> parse_bytes(std::string_view text) {
     }
     return Bytes{static_cast<std::uint64_t>(value)};
   }
-  return Error(Code::kInvalidArgument,
-               "\"" + std::string(text.substr(0, 40)) + "\" is not a size: write a number of bytes, or 64K, 256M, 1.5G");
+  return Error(Code::kInvalidArgument, "\"" + std::string(text.substr(0, 40)) +
+                                           "\" is not a size: write a number of bytes, or 64K, 256M, 1.5G");
 }
 
 std::string format(Bytes bytes) {

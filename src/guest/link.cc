@@ -32,10 +32,7 @@ std::chrono::microseconds microseconds(std::uint64_t count) {
 }  // namespace
 
 Link::Link(asio::any_io_executor executor, StreamSocket socket)
-    : executor_(std::move(executor)),
-      socket_(std::move(socket)),
-      ready_changed_(executor_),
-      has_pending_(executor_),
+    : executor_(std::move(executor)), socket_(std::move(socket)), ready_changed_(executor_), has_pending_(executor_),
       scratch_(std::make_unique_for_overwrite<std::byte[]>(kFrameMax)),
       input_(std::make_unique_for_overwrite<std::byte[]>(kFrameMax)) {}
 
@@ -232,7 +229,8 @@ bool Link::charge(Channel& channel, std::size_t size) {
 void Link::on_data(Channel& channel, const Header& header, std::span<const std::byte> payload) {
   if (payload.empty()) return broken("data without bytes");
   if (channel.kind == Channel::Kind::kExec) {
-    if ((channel.open_streams & bit(header.stream)) == 0 || channel.pid == 0) return broken("output on a closed stream");
+    if ((channel.open_streams & bit(header.stream)) == 0 || channel.pid == 0)
+      return broken("output on a closed stream");
     if (!charge(channel, payload.size())) return;
     if (channel.sink != nullptr) channel.sink->on_output(header.stream, payload);
     // Without a sink nobody will say that it was consumed.
@@ -277,7 +275,8 @@ void Link::on_started(Channel& channel, const Started& message) {
 }
 
 void Link::on_exited(Channel& channel, const Exited& message) {
-  if (channel.kind != Channel::Kind::kExec || channel.pid == 0) return broken("the end of a command that has not started");
+  if (channel.kind != Channel::Kind::kExec || channel.pid == 0)
+    return broken("the end of a command that has not started");
   if (channel.end.has_value()) return broken("a command that ends twice");
   const bool is_signalled = (message.flags & Exited::kSignalled) != 0;
   if (is_signalled && (message.value < 1 || message.value > 64)) return broken("a signal that does not exist");
@@ -294,7 +293,8 @@ void Link::on_exited(Channel& channel, const Exited& message) {
 void Link::on_failed(Channel& channel, const Failed& message) {
   if (channel.kind == Channel::Kind::kExec && channel.pid != 0) return broken("a started command that fails to start");
   if (!channel.error.has_value()) {
-    channel.error = Error::system(message.os_error, "in the sandbox" + (message.text.empty() ? "" : ": " + printable(message.text)));
+    channel.error = Error::system(message.os_error,
+                                  "in the sandbox" + (message.text.empty() ? "" : ": " + printable(message.text)));
   }
   finish(channel);
 }
@@ -313,8 +313,10 @@ void Link::on_entry(Channel& channel, const Entry& message, std::size_t size) {
 
 void Link::on_done(Channel& channel, const Done& message) {
   if (!is_file(channel.kind)) return broken("a command that is done like a file");
-  if (channel.kind == Channel::Kind::kWrite && !channel.is_input_ended) return broken("a file that is done before its end");
-  if (channel.kind == Channel::Kind::kStat && channel.listing.entries.size() != 1) return broken("an answer without a file");
+  if (channel.kind == Channel::Kind::kWrite && !channel.is_input_ended)
+    return broken("a file that is done before its end");
+  if (channel.kind == Channel::Kind::kStat && channel.listing.entries.size() != 1)
+    return broken("an answer without a file");
   channel.listing.is_truncated = (message.flags & Done::kTruncated) != 0;
   finish(channel);
 }

@@ -1,9 +1,11 @@
 #pragma once
-/// Link: what a Session, its two loops and its Processes share: the socket, the frames under way, and the open channels.
+/// Link: what a Session, its two loops and its Processes share: the socket, the frames under way, and the open
+/// channels.
 ///
-/// Internal to guest/. Everything the guest sends is judged here, against the state of the channel that it names; the first frame
-/// that may not come fails the whole link. Shared by the Session, its read and write loop and every operation still held, because
-/// each may be the last to go; the Session's end fails the link, after which nobody waits.
+/// Internal to guest/. Everything the guest sends is judged here, against the state of the channel that it names; the
+/// first frame that may not come fails the whole link. Shared by the Session, its read and write loop and every
+/// operation still held, because each may be the last to go; the Session's end fails the link, after which nobody
+/// waits.
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -31,17 +33,17 @@ struct Channel {
   bool is_over = false;     ///< the guest will send nothing more
   bool is_closing = false;  ///< Close is under way: what still comes is checked and dropped
   bool is_input_ended = false;
-  std::optional<Error> error;      ///< Failed, or the link's failure
-  std::uint32_t credit;            ///< what we may send
+  std::optional<Error> error;  ///< Failed, or the link's failure
+  std::uint32_t credit;        ///< what we may send
   std::uint32_t guest_credit = kWindow;
-  std::uint32_t taken = 0;         ///< consumed here and not granted again yet
+  std::uint32_t taken = 0;  ///< consumed here and not granted again yet
   Notifier changed;
 
   // a command
   OutputSink* sink = nullptr;
   Credit flow = Credit::kAutomatic;
-  std::uint8_t open_streams = 0;   ///< bit (1 << Stream)
-  std::uint32_t pid = 0;           ///< 0 until Started
+  std::uint8_t open_streams = 0;  ///< bit (1 << Stream)
+  std::uint32_t pid = 0;          ///< 0 until Started
   std::optional<ProcessEnd> end;
 
   // a file
@@ -76,7 +78,8 @@ class Link : public std::enable_shared_from_this<Link> {
     if (failure_.has_value()) return *failure_;
     const auto length = encode(message, channel, std::span(scratch_.get(), kFrameMax));
     if (!length.has_value()) {
-      return Error(Code::kInvalidArgument, std::string("the request cannot be sent: ") + std::string(to_string(length.error())));
+      return Error(Code::kInvalidArgument,
+                   std::string("the request cannot be sent: ") + std::string(to_string(length.error())));
     }
     queue(std::span(scratch_.get(), *length));
     return {};
@@ -97,7 +100,8 @@ class Link : public std::enable_shared_from_this<Link> {
   void broken(std::string_view what);
   void on_frame(const Header& header, std::span<const std::byte> payload);
   void on_hello(const Header& header, std::span<const std::byte> payload);
-  void on_channel_frame(const std::shared_ptr<Channel>& channel, const Header& header, std::span<const std::byte> payload);
+  void on_channel_frame(const std::shared_ptr<Channel>& channel, const Header& header,
+                        std::span<const std::byte> payload);
   void on_data(Channel& channel, const Header& header, std::span<const std::byte> payload);
   void on_end(Channel& channel, const Header& header, std::span<const std::byte> payload);
   void on_window(Channel& channel, const Window& message);

@@ -203,11 +203,13 @@ class SessionOnLink final : public Session {
                          "make folder " + path.text());
   }
   Task<> move(GuestPath from, GuestPath to) override {
-    return finish_simple(start(Channel::Kind::kSimple, Move{.from = from.text(), .to = to.text()}), "move " + from.text());
+    return finish_simple(start(Channel::Kind::kSimple, Move{.from = from.text(), .to = to.text()}),
+                         "move " + from.text());
   }
   Task<> remove(GuestPath path, bool is_recursive) override {
     const std::uint8_t flags = is_recursive ? Remove::kRecursive : std::uint8_t{0};
-    return finish_simple(start(Channel::Kind::kSimple, Remove{.flags = flags, .path = path.text()}), "remove " + path.text());
+    return finish_simple(start(Channel::Kind::kSimple, Remove{.flags = flags, .path = path.text()}),
+                         "remove " + path.text());
   }
   Task<> chmod(GuestPath path, std::uint16_t mode) override {
     return finish_simple(start(Channel::Kind::kSimple, Chmod{.mode = mode, .path = path.text()}),
@@ -244,7 +246,8 @@ Result<StringList> encode_strings(const std::vector<std::string>& texts, std::sp
   StringListWriter writer(buffer);
   for (const std::string& text : texts) {
     if (!writer.add(text)) {
-      return Error(Code::kInvalidArgument, "the arguments and the environment contain NUL or are longer than 64 KiB together");
+      return Error(Code::kInvalidArgument,
+                   "the arguments and the environment contain NUL or are longer than 64 KiB together");
     }
   }
   return writer.list();
@@ -308,8 +311,7 @@ Task<> SessionOnLink::write_file(GuestPath path, ByteSource source, WriteOptions
 }
 
 Task<std::uint64_t> SessionOnLink::read_file(GuestPath path, std::uint64_t offset, std::uint64_t limit, ByteSink sink) {
-  auto operation =
-      start(Channel::Kind::kRead, ReadFile{.offset = offset, .limit = limit, .path = path.text()});
+  auto operation = start(Channel::Kind::kRead, ReadFile{.offset = offset, .limit = limit, .path = path.text()});
   if (operation.has_value()) {
     operation->channel().limit = limit;
     operation->channel().bytes = std::move(sink);

@@ -1,8 +1,8 @@
 #pragma once
 /// Session: the host's end of the guest protocol over one sandbox's channel. Many commands and file operations at once.
 ///
-/// Requests go out **when the function is called**, in the order of the calls; the Task it returns only waits for the answer.
-/// So a caller may connect, write a file and start a program back to back and pay for one round trip:
+/// Requests go out **when the function is called**, in the order of the calls; the Task it returns only waits for the
+/// answer. So a caller may connect, write a file and start a program back to back and pay for one round trip:
 ///
 ///     auto session = TRY(Session::connect(executor, cell->take_channel()));
 ///     auto written = session->write_file(path, code, {});
@@ -10,12 +10,12 @@
 ///     CO_TRY_VOID(co_await std::move(written));
 ///     CO_TRY(auto process, co_await std::move(starting));
 ///
-/// The guest is hostile. A frame out of order, beyond its window, malformed or for nobody fails this session and nothing else:
-/// everybody who waits gets kInternal ("the guest broke the protocol: …"); kUnavailable means that the channel was closed. Both have
-/// os_error() == 0, whereas what the guest's kernel refused (no such program, disk full …) has os_error() != 0.
-/// Nothing here has a deadline: use with_timeout(); every wait may be cancelled, which closes the channel of that operation.
-/// One thread, the executor's. Destroying the Session closes the socket and ends every wait with kCancelled; Processes may outlive it.
-#include <boost/asio/any_io_executor.hpp>
+/// The guest is hostile. A frame out of order, beyond its window, malformed or for nobody fails this session and
+/// nothing else: everybody who waits gets kInternal ("the guest broke the protocol: …"); kUnavailable means that the
+/// channel was closed. Both have os_error() == 0, whereas what the guest's kernel refused (no such program, disk full
+/// …) has os_error() != 0. Nothing here has a deadline: use with_timeout(); every wait may be cancelled, which closes
+/// the channel of that operation. One thread, the executor's. Destroying the Session closes the socket and ends every
+/// wait with kCancelled; Processes may outlive it.
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -23,6 +23,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
 
 #include "async/task.h"
 #include "base/fd.h"
@@ -39,7 +41,8 @@ class OutputSink {
   virtual ~OutputSink() = default;
   /// `bytes` is a view into the receive buffer, valid during the call. Must not destroy the Session or the Process.
   virtual void on_output(Stream stream, std::span<const std::byte> bytes) = 0;
-  /// Nothing more will come on `stream`. Comes for kOut (and kErr, kResults if they exist), before or after the end of the program.
+  /// Nothing more will come on `stream`. Comes for kOut (and kErr, kResults if they exist), before or after the end of
+  /// the program.
   virtual void on_end(Stream /*stream*/) {}
 };
 
@@ -52,12 +55,12 @@ struct TerminalSize {
 enum class Credit : std::uint8_t { kAutomatic, kManual };
 
 struct ExecRequest {
-  std::vector<std::string> argv{};          ///< argv[0] without a slash is looked for in PATH of `env`
-  std::vector<std::string> env{};           ///< "NAME=value", all of it
+  std::vector<std::string> argv{};  ///< argv[0] without a slash is looked for in PATH of `env`
+  std::vector<std::string> env{};   ///< "NAME=value", all of it
   std::string cwd = "/workspace";
-  std::optional<TerminalSize> terminal{};   ///< a terminal instead of pipes: all output is Stream::kOut
-  bool has_stdin = false;                   ///< a pipe; else /dev/null. A terminal always has input
-  bool wants_results = false;               ///< descriptor 3 is a pipe that comes back as Stream::kResults
+  std::optional<TerminalSize> terminal{};  ///< a terminal instead of pipes: all output is Stream::kOut
+  bool has_stdin = false;                  ///< a pipe; else /dev/null. A terminal always has input
+  bool wants_results = false;              ///< descriptor 3 is a pipe that comes back as Stream::kResults
   Credit credit = Credit::kAutomatic;
 };
 
@@ -78,8 +81,8 @@ class Process {
   virtual ~Process() = default;
   [[nodiscard]] virtual std::uint32_t pid() const = 0;  ///< inside
 
-  /// Returns when all of `bytes` (which must live until then) was sent; waits while the program does not read. What a program that
-  /// closed its input does not read is dropped by the agent. One writer at a time.
+  /// Returns when all of `bytes` (which must live until then) was sent; waits while the program does not read. What a
+  /// program that closed its input does not read is dropped by the agent. One writer at a time.
   virtual Task<> write_stdin(std::span<const std::byte> bytes) = 0;
   /// End of input (on a terminal: ^D).
   virtual Result<> close_stdin() = 0;
@@ -91,12 +94,13 @@ class Process {
 
   /// Suspends until the program has ended. Output may still follow: see drain(). May be called again.
   virtual Task<ProcessEnd> wait() = 0;
-  /// After wait(): suspends until all output has come, or until `grace` is over: false (something in the background holds it open).
+  /// After wait(): suspends until all output has come, or until `grace` is over: false (something in the background
+  /// holds it open).
   virtual Task<bool> drain(Milliseconds grace) = 0;
 };
 
-/// One file inside. `path` and `target` are the guest's bytes: not UTF-8, perhaps "../x", control characters or duplicates. Whoever
-/// makes host paths of them must validate them.
+/// One file inside. `path` and `target` are the guest's bytes: not UTF-8, perhaps "../x", control characters or
+/// duplicates. Whoever makes host paths of them must validate them.
 struct FileEntry {
   std::string path;  ///< relative to the listed folder; empty from stat()
   std::string target;
@@ -125,7 +129,8 @@ struct WriteOptions {
   bool is_exclusive = false;
 };
 
-/// Called with each piece of a file, a view valid during the call; an Error ends the reading and comes out of read_file().
+/// Called with each piece of a file, a view valid during the call; an Error ends the reading and comes out of
+/// read_file().
 using ByteSink = std::function<Result<>(std::span<const std::byte>)>;
 /// Fills the buffer and says how much; 0 is the end of the file.
 using ByteSource = std::function<Result<std::size_t>(std::span<std::byte>)>;
@@ -140,12 +145,13 @@ class Session {
   virtual Task<> ready() = 0;
 
   /// Ends when the program has started, or with the guest's errno if it cannot be (ENOENT, EACCES, E2BIG, EAGAIN …): a
-  /// program that exits with 127 has started. kInvalidArgument if the request does not fit the protocol. `sink` outlives the Process
-  /// and may be called before the Task ends.
+  /// program that exits with 127 has started. kInvalidArgument if the request does not fit the protocol. `sink`
+  /// outlives the Process and may be called before the Task ends.
   virtual Task<std::unique_ptr<Process>> exec(ExecRequest request, OutputSink& sink) = 0;
 
-  /// Files below are the sandbox's, seen as its user; the last component of a path is never followed if it is a symbolic link.
-  /// The contents of up to kWindow bytes go out at the call, more as the guest takes it. `contents` lives until the Task ends.
+  /// Files below are the sandbox's, seen as its user; the last component of a path is never followed if it is a
+  /// symbolic link. The contents of up to kWindow bytes go out at the call, more as the guest takes it. `contents`
+  /// lives until the Task ends.
   virtual Task<> write_file(GuestPath path, std::span<const std::byte> contents, WriteOptions options) = 0;
   virtual Task<> write_file(GuestPath path, ByteSource source, WriteOptions options) = 0;
   /// At most `limit` bytes of a regular file from `offset` on; how many came.

@@ -1,4 +1,5 @@
-// The session against a guest that lies. Everything it says is written into the socket beforehand; then the session reads it.
+// The session against a guest that lies. Everything it says is written into the socket beforehand; then the session
+// reads it.
 #include "guest/session.h"
 
 #include <gtest/gtest.h>
@@ -47,8 +48,9 @@ struct HostileGuest : ::testing::Test {
   }
   HostileGuest& data(std::size_t size, std::uint32_t channel, Stream stream = Stream::kOut) {
     std::vector<std::byte> frame(kHeaderSize + size, std::byte{'x'});
-    encode_header({.length = static_cast<std::uint32_t>(size), .type = Type::kData, .stream = stream, .channel = channel},
-                  std::span(frame).first<kHeaderSize>());
+    encode_header(
+        {.length = static_cast<std::uint32_t>(size), .type = Type::kData, .stream = stream, .channel = channel},
+        std::span(frame).first<kHeaderSize>());
     return raw(frame);
   }
   HostileGuest& end(std::uint32_t channel, Stream stream) {
@@ -57,7 +59,8 @@ struct HostileGuest : ::testing::Test {
     return raw(frame);
   }
   HostileGuest& raw(std::span<const std::byte> bytes) {
-    EXPECT_EQ(::send(guest_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT), static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(::send(guest_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT),
+              static_cast<ssize_t>(bytes.size()));
     return *this;
   }
   HostileGuest& hello() { return say(HelloAck{}, 0); }
@@ -273,7 +276,9 @@ TEST_F(HostileGuest, TheEndSaidBeforeTheViolationStays) {
 }
 
 TEST_F(HostileGuest, ATaskThatIsDroppedClosesItsChannel) {
-  { auto dropped = session_->read_file(*GuestPath::parse("/x"), 0, 10, [](auto) -> Result<> { return {}; }); }
+  {
+    auto dropped = session_->read_file(*GuestPath::parse("/x"), 0, 10, [](auto) -> Result<> { return {}; });
+  }
   hello().data(5, 1, Stream::kFile).say(Closed{}, 1);  // what was under way is dropped, and the session lives
   EXPECT_TRUE(await(session_->ready()).has_value());
   auto stat = session_->stat(*GuestPath::parse("/"));

@@ -7,7 +7,8 @@
 namespace brig::guest {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the wire is little-endian and numbers are copied as they lie");
+static_assert(std::endian::native == std::endian::little,
+              "the wire is little-endian and numbers are copied as they lie");
 
 template <class T>
 concept Number = std::integral<T> && !std::same_as<T, bool>;
@@ -177,7 +178,8 @@ std::expected<Header, WireError> decode_header(std::span<const std::byte, kHeade
   if (reserved != 0 || spare != 0) return std::unexpected(WireError::kReservedBits);
   if (header.length > kPayloadMax) return std::unexpected(WireError::kTooLong);
   header.type = static_cast<Type>(type);
-  if (stream >= kStreamCount || (stream != 0 && !has_stream(header.type))) return std::unexpected(WireError::kBadStream);
+  if (stream >= kStreamCount || (stream != 0 && !has_stream(header.type)))
+    return std::unexpected(WireError::kBadStream);
   header.stream = static_cast<Stream>(stream);
   return header;
 }
@@ -258,8 +260,8 @@ std::expected<void, WireError> check(const Header& header, std::span<const std::
 }
 
 // Every message is instantiated here, so that the templates' bodies stay out of the header.
-#define BRIG_MESSAGE(M)                                                                                     \
-  template std::expected<std::size_t, WireError> encode<M>(const M&, std::uint32_t, std::span<std::byte>);  \
+#define BRIG_MESSAGE(M)                                                                                    \
+  template std::expected<std::size_t, WireError> encode<M>(const M&, std::uint32_t, std::span<std::byte>); \
   template std::expected<M, WireError> decode<M>(const Header&, std::span<const std::byte>);
 BRIG_MESSAGE(Hello)
 BRIG_MESSAGE(Exec)

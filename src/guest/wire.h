@@ -1,14 +1,16 @@
 #pragma once
 /// The guest protocol on the wire: frames between the host and the agent inside a sandbox, the same behind every wall.
 ///
-/// Pure: no I/O, no heap, no exceptions; the agent and the host share it. A frame is a header of 16 bytes and at most 64 KiB of
-/// payload, all integers little-endian:
+/// Pure: no I/O, no heap, no exceptions; the agent and the host share it. A frame is a header of 16 bytes and at most
+/// 64 KiB of payload, all integers little-endian:
 ///
-///     0  u32 length of the payload      4  u8 type      5  u8 stream      6  u16 zero      8  u32 channel      12  u32 zero
+///     0  u32 length of the payload      4  u8 type      5  u8 stream      6  u16 zero      8  u32 channel      12  u32
+///     zero
 ///
-/// Decoding trusts nothing: unknown type, set reserved bits, a length or count over its bound, missing and trailing bytes are
-/// each a typed error. Strings are bytes (no encoding is promised) without NUL; views point into the caller's buffer.
-/// README.md has the table of messages and the rules of order; which message is legal when is checked by the two ends.
+/// Decoding trusts nothing: unknown type, set reserved bits, a length or count over its bound, missing and trailing
+/// bytes are each a typed error. Strings are bytes (no encoding is promised) without NUL; views point into the caller's
+/// buffer. README.md has the table of messages and the rules of order; which message is legal when is checked by the
+/// two ends.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,13 +24,13 @@ namespace brig::guest {
 inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::size_t kHeaderSize = 16;
 inline constexpr std::size_t kPayloadMax = 64 * 1024;
-inline constexpr std::size_t kPathMax = 4095;        ///< bytes, without NUL
-inline constexpr std::size_t kTextMax = 200;         ///< bytes of explanation in Failed
-inline constexpr std::size_t kStringsMax = 4096;     ///< strings in an argv or environment
-inline constexpr std::uint32_t kEntriesMax = 65'536;  ///< entries in one listing
+inline constexpr std::size_t kPathMax = 4095;                  ///< bytes, without NUL
+inline constexpr std::size_t kTextMax = 200;                   ///< bytes of explanation in Failed
+inline constexpr std::size_t kStringsMax = 4096;               ///< strings in an argv or environment
+inline constexpr std::uint32_t kEntriesMax = 65'536;           ///< entries in one listing
 inline constexpr std::size_t kListBytesMax = 8 * 1024 * 1024;  ///< payload bytes of one listing
-inline constexpr std::uint16_t kDepthMax = 64;       ///< folders below the listed one
-inline constexpr std::uint32_t kChannelsMax = 256;   ///< open at once
+inline constexpr std::uint16_t kDepthMax = 64;                 ///< folders below the listed one
+inline constexpr std::uint32_t kChannelsMax = 256;             ///< open at once
 
 /// Credit at the opening of a channel: bytes of Data (and Entry) payload that may be under way. Window gives more.
 inline constexpr std::uint32_t kStdinWindow = 64 * 1024;  ///< to an exec; small because the agent must hold it
@@ -67,8 +69,8 @@ enum class Type : std::uint8_t {
 
 /// Which bytes a Data or End frame is about; zero in every other frame.
 enum class Stream : std::uint8_t {
-  kIn = 0,       ///< to the guest: standard input, or the contents of a file that is being written
-  kOut = 1,      ///< standard output, or the terminal
+  kIn = 0,   ///< to the guest: standard input, or the contents of a file that is being written
+  kOut = 1,  ///< standard output, or the terminal
   kErr = 2,
   kResults = 3,  ///< what the program wrote to descriptor 3
   kFile = 4,     ///< the contents of a file that is being read
@@ -137,13 +139,16 @@ class StringListWriter {
   std::uint16_t count_ = 0;
 };
 
-// ---- Messages. Each lists its fields once, in wire order, for encoding and decoding alike; `fields` returns false to stop. ----
+// ---- Messages. Each lists its fields once, in wire order, for encoding and decoding alike; `fields` returns false to
+// stop. ----
 
 struct Hello {
   static constexpr Type kType = Type::kHello;
   std::uint32_t version = kProtocolVersion;
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.number(m.version); }
+  static bool fields(Self& m, Codec& c) {
+    return c.number(m.version);
+  }
 };
 
 struct Exec {
@@ -169,7 +174,9 @@ struct Signal {
   static constexpr Type kType = Type::kSignal;
   std::uint8_t number = 0;  ///< 1–64, to the whole process group
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.bounded(m.number, 1, 64); }
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.number, 1, 64);
+  }
 };
 
 struct Resize {
@@ -177,7 +184,9 @@ struct Resize {
   std::uint16_t rows = 0;
   std::uint16_t columns = 0;
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.number(m.rows) && c.number(m.columns); }
+  static bool fields(Self& m, Codec& c) {
+    return c.number(m.rows) && c.number(m.columns);
+  }
 };
 
 /// More credit for the other side's Data on this channel.
@@ -185,21 +194,28 @@ struct Window {
   static constexpr Type kType = Type::kWindow;
   std::uint32_t bytes = 0;
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.bounded(m.bytes, 1U, kWindowMax); }
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.bytes, 1U, kWindowMax);
+  }
 };
 
-/// Forget the channel: what runs in it is killed, what is open in it closed. Answered by Closed unless it had just ended.
+/// Forget the channel: what runs in it is killed, what is open in it closed. Answered by Closed unless it had just
+/// ended.
 struct Close {
   static constexpr Type kType = Type::kClose;
   template <class Self, class Codec>
-  static bool fields(Self&, Codec&) { return true; }
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
 };
 
 /// End every process of the sandbox, and yourself.
 struct Stop {
   static constexpr Type kType = Type::kStop;
   template <class Self, class Codec>
-  static bool fields(Self&, Codec&) { return true; }
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
 };
 
 struct WriteFile {
@@ -222,7 +238,8 @@ struct ReadFile {
   std::string_view path;
   template <class Self, class Codec>
   static bool fields(Self& m, Codec& c) {
-    return c.bounded(m.offset, std::uint64_t{0}, std::uint64_t{INT64_MAX}) && c.number(m.limit) && c.text(m.path, kPathMax);
+    return c.bounded(m.offset, std::uint64_t{0}, std::uint64_t{INT64_MAX}) && c.number(m.limit) &&
+           c.text(m.path, kPathMax);
   }
 };
 
@@ -241,7 +258,9 @@ struct Stat {
   static constexpr Type kType = Type::kStat;
   std::string_view path;
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.text(m.path, kPathMax); }
+  static bool fields(Self& m, Codec& c) {
+    return c.text(m.path, kPathMax);
+  }
 };
 
 struct MakeDir {
@@ -261,7 +280,9 @@ struct Move {
   std::string_view from;
   std::string_view to;
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.text(m.from, kPathMax) && c.text(m.to, kPathMax); }
+  static bool fields(Self& m, Codec& c) {
+    return c.text(m.from, kPathMax) && c.text(m.to, kPathMax);
+  }
 };
 
 struct Remove {
@@ -270,7 +291,9 @@ struct Remove {
   std::uint8_t flags = 0;
   std::string_view path;
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.flags(m.flags, kRecursive) && c.text(m.path, kPathMax); }
+  static bool fields(Self& m, Codec& c) {
+    return c.flags(m.flags, kRecursive) && c.text(m.path, kPathMax);
+  }
 };
 
 struct Chmod {
@@ -278,7 +301,9 @@ struct Chmod {
   std::uint16_t mode = 0;
   std::string_view path;
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.bounded(m.mode, 0, 07777) && c.text(m.path, kPathMax); }
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.mode, 0, 07777) && c.text(m.path, kPathMax);
+  }
 };
 
 struct HelloAck {
@@ -286,14 +311,18 @@ struct HelloAck {
   std::uint32_t version = kProtocolVersion;
   std::uint32_t features = 0;  ///< bits for additions that do not change the version; none yet
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.number(m.version) && c.number(m.features); }
+  static bool fields(Self& m, Codec& c) {
+    return c.number(m.version) && c.number(m.features);
+  }
 };
 
 struct Started {
   static constexpr Type kType = Type::kStarted;
   std::uint32_t pid = 0;  ///< inside
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.bounded(m.pid, 1U, std::uint32_t{INT32_MAX}); }
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.pid, 1U, std::uint32_t{INT32_MAX});
+  }
 };
 
 struct Exited {
@@ -307,8 +336,8 @@ struct Exited {
   std::uint64_t max_rss = 0;  ///< bytes
   template <class Self, class Codec>
   static bool fields(Self& m, Codec& c) {
-    return c.flags(m.flags, kSignalled | kDiskFull) && c.number(m.value) && c.number(m.user_us) && c.number(m.system_us) &&
-           c.number(m.max_rss);
+    return c.flags(m.flags, kSignalled | kDiskFull) && c.number(m.value) && c.number(m.user_us) &&
+           c.number(m.system_us) && c.number(m.max_rss);
   }
 };
 
@@ -318,10 +347,21 @@ struct Failed {
   std::uint16_t os_error = 0;
   std::string_view text;  ///< what was being done
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.bounded(m.os_error, 1, 4095) && c.text(m.text, kTextMax); }
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.os_error, 1, 4095) && c.text(m.text, kTextMax);
+  }
 };
 
-enum class FileType : std::uint8_t { kRegular, kFolder, kSymlink, kFifo, kSocket, kCharacterDevice, kBlockDevice, kUnknown };
+enum class FileType : std::uint8_t {
+  kRegular,
+  kFolder,
+  kSymlink,
+  kFifo,
+  kSocket,
+  kCharacterDevice,
+  kBlockDevice,
+  kUnknown
+};
 inline constexpr std::uint8_t kFileTypeLast = 7;
 
 struct Entry {
@@ -348,13 +388,17 @@ struct Done {
   static constexpr std::uint8_t kTruncated = 1;  ///< the listing left something out
   std::uint8_t flags = 0;
   template <class Self, class Codec>
-  static bool fields(Self& m, Codec& c) { return c.flags(m.flags, kTruncated); }
+  static bool fields(Self& m, Codec& c) {
+    return c.flags(m.flags, kTruncated);
+  }
 };
 
 struct Closed {
   static constexpr Type kType = Type::kClosed;
   template <class Self, class Codec>
-  static bool fields(Self&, Codec&) { return true; }
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
 };
 
 /// Writes a whole frame (header and payload) and returns its length. kNoSpace, or what is wrong with a field.

@@ -70,7 +70,8 @@ class Filler {
   bool strings(StringList& list, std::uint16_t at_least) {
     auto& buffer = buffers_.emplace_back(20'000);
     StringListWriter writer(buffer);
-    const auto texts = *rc::gen::container<std::vector<std::string>>(rc::gen::container<std::string>(rc::gen::nonZero<char>()));
+    const auto texts =
+        *rc::gen::container<std::vector<std::string>>(rc::gen::container<std::string>(rc::gen::nonZero<char>()));
     for (const std::string& text : texts) RC_ASSERT(writer.add(text));
     for (std::uint16_t i = 0; i < at_least; ++i) RC_ASSERT(writer.add("at least one"));
     list = writer.list();
@@ -78,7 +79,9 @@ class Filler {
   }
 
  private:
-  std::string_view keep(std::string text) { return *texts_.emplace_back(std::make_unique<std::string>(std::move(text))); }
+  std::string_view keep(std::string text) {
+    return *texts_.emplace_back(std::make_unique<std::string>(std::move(text)));
+  }
   std::vector<std::unique_ptr<std::string>> texts_;
   std::vector<std::vector<std::byte>> buffers_;
 };
@@ -148,7 +151,8 @@ BRIG_ROUND_TRIP(Closed)
 #undef BRIG_ROUND_TRIP
 
 RC_GTEST_PROP(Wire, DecodesAnyBytesWithoutHarm, (const std::vector<std::uint8_t>& bytes)) {
-  const auto type = *rc::gen::elementOf(std::vector<Type>{Type::kExec, Type::kEntry, Type::kFailed, Type::kWriteFile, Type::kMove});
+  const auto type =
+      *rc::gen::elementOf(std::vector<Type>{Type::kExec, Type::kEntry, Type::kFailed, Type::kWriteFile, Type::kMove});
   const auto payload = std::as_bytes(std::span(bytes));
   (void)check({.length = static_cast<std::uint32_t>(bytes.size()), .type = type}, payload).has_value();
 }
@@ -160,7 +164,8 @@ std::array<std::byte, kHeaderSize> header_bytes(const Header& header) {
 }
 
 TEST(WireHeader, IsSixteenLittleEndianBytes) {
-  const auto bytes = header_bytes({.length = 0x1234, .type = Type::kData, .stream = Stream::kErr, .channel = 0xa1b2c3d4});
+  const auto bytes =
+      header_bytes({.length = 0x1234, .type = Type::kData, .stream = Stream::kErr, .channel = 0xa1b2c3d4});
   const std::array<unsigned, kHeaderSize> expected{0x34, 0x12, 0, 0, 3, 2, 0, 0, 0xd4, 0xc3, 0xb2, 0xa1, 0, 0, 0, 0};
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(static_cast<unsigned>(bytes[i]), expected[i]) << i;
   EXPECT_EQ(decode_header(bytes)->channel, 0xa1b2c3d4);
@@ -173,10 +178,13 @@ TEST(WireHeader, RefusesWhatIsNotSpecified) {
     return decode_header(bytes);
   };
   EXPECT_TRUE(with(4, 3).has_value());
-  for (unsigned type : {0U, 10U, 15U, 24U, 63U, 71U, 255U}) EXPECT_EQ(with(4, type).error(), WireError::kUnknownType) << type;
-  for (std::size_t reserved : {6U, 7U, 12U, 13U, 14U, 15U}) EXPECT_EQ(with(reserved, 1).error(), WireError::kReservedBits);
+  for (unsigned type : {0U, 10U, 15U, 24U, 63U, 71U, 255U})
+    EXPECT_EQ(with(4, type).error(), WireError::kUnknownType) << type;
+  for (std::size_t reserved : {6U, 7U, 12U, 13U, 14U, 15U})
+    EXPECT_EQ(with(reserved, 1).error(), WireError::kReservedBits);
   EXPECT_EQ(with(5, 5).error(), WireError::kBadStream);
-  EXPECT_EQ(with(4, static_cast<unsigned>(Type::kExited)).error(), WireError::kBadStream);  // only Data and End have one
+  EXPECT_EQ(with(4, static_cast<unsigned>(Type::kExited)).error(),
+            WireError::kBadStream);  // only Data and End have one
   EXPECT_EQ(with(2, 2).error(), WireError::kTooLong);
   EXPECT_TRUE(decode_header(header_bytes({.length = kPayloadMax})).has_value());
   EXPECT_EQ(decode_header(header_bytes({.length = kPayloadMax + 1})).error(), WireError::kTooLong);
@@ -198,7 +206,8 @@ class Payload {
   }
   template <class Message>
   WireError error() const {
-    const auto message = decode<Message>({.length = static_cast<std::uint32_t>(bytes_.size()), .type = Message::kType}, bytes_);
+    const auto message =
+        decode<Message>({.length = static_cast<std::uint32_t>(bytes_.size()), .type = Message::kType}, bytes_);
     EXPECT_FALSE(message.has_value());
     return message.has_value() ? WireError::kNoSpace : message.error();
   }
@@ -223,11 +232,18 @@ TEST(WireMessages, RefuseLengthsAndValuesOutOfBounds) {
 
 TEST(WireMessages, RefuseListsThatDoNotAddUp) {
   const auto exec = [](std::uint16_t count, std::uint32_t size) {
-    return Payload().number(std::uint8_t{0}).number(std::uint16_t{0}).number(std::uint16_t{0}).number(std::uint32_t{0}).number(std::uint16_t{0}).number(count).number(size);
+    return Payload()
+        .number(std::uint8_t{0})
+        .number(std::uint16_t{0})
+        .number(std::uint16_t{0})
+        .number(std::uint32_t{0})
+        .number(std::uint16_t{0})
+        .number(count)
+        .number(size);
   };
-  EXPECT_EQ(exec(0, 0).error<Exec>(), WireError::kBadValue);          // no argv
-  EXPECT_EQ(exec(1, 100).error<Exec>(), WireError::kTruncated);       // more than there is
-  EXPECT_EQ(exec(1, 0).error<Exec>(), WireError::kTruncated);         // a string that is not there
+  EXPECT_EQ(exec(0, 0).error<Exec>(), WireError::kBadValue);     // no argv
+  EXPECT_EQ(exec(1, 100).error<Exec>(), WireError::kTruncated);  // more than there is
+  EXPECT_EQ(exec(1, 0).error<Exec>(), WireError::kTruncated);    // a string that is not there
   EXPECT_EQ(exec(1, 5).number(std::uint32_t{2}).text("x").error<Exec>(), WireError::kTruncated);
   EXPECT_EQ(exec(1, 6).number(std::uint32_t{1}).text("xy").error<Exec>(), WireError::kTrailing);
   EXPECT_EQ(exec(1, 5).number(std::uint32_t{1}).text(std::string_view("\0", 1)).error<Exec>(), WireError::kBadValue);
@@ -236,7 +252,8 @@ TEST(WireMessages, RefuseListsThatDoNotAddUp) {
 }
 
 TEST(WireMessages, TheReservedUserIsZero) {
-  EXPECT_EQ(Payload().number(std::uint8_t{0}).number(std::uint32_t{0}).number(std::uint32_t{1}).error<Exec>(), WireError::kBadValue);
+  EXPECT_EQ(Payload().number(std::uint8_t{0}).number(std::uint32_t{0}).number(std::uint32_t{1}).error<Exec>(),
+            WireError::kBadValue);
 }
 
 TEST(StringListWriter, SaysWhenItIsFull) {

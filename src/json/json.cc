@@ -1,13 +1,14 @@
 #include "json/json.h"
 
-#include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
-#include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <cmath>
 #include <set>
 #include <vector>
+
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <boost/json/value_stack.hpp>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -161,7 +162,8 @@ Result<Value> parse(std::string_view text, Limits limits) {
   if (!ec && offset < text.size()) ec = boost::json::make_error_code(boost::json::error::extra_data);
   if (ec) {
     if (handler.position() != nullptr) offset = static_cast<std::size_t>(handler.position() - text.data());
-    return error_at(text, offset, handler.complaint().empty() ? describe(ec, text, offset, limits) : handler.complaint());
+    return error_at(text, offset,
+                    handler.complaint().empty() ? describe(ec, text, offset, limits) : handler.complaint());
   }
   BRIG_CHECK(parser.done(), "Boost.JSON reported neither an error nor the end");
   return parser.handler().take();

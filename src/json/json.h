@@ -2,12 +2,13 @@
 /// Strict JSON: parse and write.
 ///
 /// Over Boost.JSON, whose headers are not included here (they cost compile time): a file that touches a Value includes
-/// <boost/json/value.hpp> itself. Stricter than Boost.JSON: a duplicate key and a number that no double holds are errors.
-/// To read a parsed value with good error texts: json/reader.h.
-#include <boost/json/fwd.hpp>
+/// <boost/json/value.hpp> itself. Stricter than Boost.JSON: a duplicate key and a number that no double holds are
+/// errors. To read a parsed value with good error texts: json/reader.h.
 #include <cstddef>
 #include <string>
 #include <string_view>
+
+#include <boost/json/fwd.hpp>
 
 #include "base/result.h"
 
@@ -20,11 +21,12 @@ struct Limits {
   std::size_t max_depth = 32;  ///< arrays and objects inside each other
 };
 
-/// One JSON text (RFC 8259). kInvalidArgument "LINE:COLUMN: what is wrong" for a syntax error, trailing text, invalid UTF-8, a
-/// duplicate key, a number beyond a double, or deeper than max_depth; kExhausted for more than max_bytes.
+/// One JSON text (RFC 8259). kInvalidArgument "LINE:COLUMN: what is wrong" for a syntax error, trailing text, invalid
+/// UTF-8, a duplicate key, a number beyond a double, or deeper than max_depth; kExhausted for more than max_bytes.
 Result<Value> parse(std::string_view text, Limits limits = {});
 
-/// Compact JSON on one line, always valid UTF-8: a string in `value` that is not becomes utf8_lossy. Numbers must be finite.
+/// Compact JSON on one line, always valid UTF-8: a string in `value` that is not becomes utf8_lossy. Numbers must be
+/// finite.
 std::string write(const Value& value);
 
 }  // namespace brig::json

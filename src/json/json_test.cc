@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <boost/json/value.hpp>
 #include <cmath>
+
+#include <boost/json/value.hpp>
 
 #include "base/text.h"
 

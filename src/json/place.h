@@ -1,5 +1,6 @@
 #pragma once
-/// Place: where in a text something stands. Lines and columns count from 1; a column is a character (code point), not a byte.
+/// Place: where in a text something stands. Lines and columns count from 1; a column is a character (code point), not a
+/// byte.
 #include <cstddef>
 #include <cstdint>
 #include <string>

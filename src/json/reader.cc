@@ -1,6 +1,7 @@
 #include "json/reader.h"
 
 #include <algorithm>
+
 #include <boost/json/value.hpp>
 
 #include "base/text.h"
@@ -34,9 +35,7 @@ std::string_view view(boost::json::string_view text) { return {text.data(), text
 
 bool Reader::is_null() const { return value_->is_null(); }
 
-Error Reader::error(std::string_view what) const {
-  return {Code::kInvalidArgument, path_ + ": " + std::string(what)};
-}
+Error Reader::error(std::string_view what) const { return {Code::kInvalidArgument, path_ + ": " + std::string(what)}; }
 
 Error Reader::expected(std::string_view what) const {
   return error("expected " + std::string(what) + ", found " + std::string(kind_of(*value_)));

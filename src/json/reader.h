@@ -2,13 +2,14 @@
 /// Reader: a JSON value and its path, for reading requests with errors such as `$.limits.memory: expected a number`.
 ///
 /// A view: the Value outlives it. Every error is kInvalidArgument and starts with the path.
-#include <boost/json/fwd.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/json/fwd.hpp>
 
 #include "base/result.h"
 #include "json/json.h"

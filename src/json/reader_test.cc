@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+
 #include <boost/json/value.hpp>
 
 namespace brig::json {
@@ -15,7 +16,8 @@ std::string error_of(const Result<T>& result) {
 
 class ReaderTest : public testing::Test {
  protected:
-  Value value_ = *parse(R"({"limits":{"memory":"lots","pids":64,"cpus":1.5,"big":18446744073709551615},"list":[1,{"x y":null}]})");
+  Value value_ =
+      *parse(R"({"limits":{"memory":"lots","pids":64,"cpus":1.5,"big":18446744073709551615},"list":[1,{"x y":null}]})");
   Reader root_{value_};
 };
 

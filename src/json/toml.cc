@@ -15,8 +15,8 @@
 namespace brig::json {
 namespace {
 
-/// A table or array of tables while the text is read. TOML says which of them may be opened again, so each remembers how it
-/// came to be.
+/// A table or array of tables while the text is read. TOML says which of them may be opened again, so each remembers
+/// how it came to be.
 struct Node {
   enum class Form : std::uint8_t {
     kLeaf,        ///< a value; an inline table or array is closed and therefore one too
@@ -96,7 +96,9 @@ void append_utf8(std::string& out, std::uint32_t code) {
 }
 
 bool looks_like_date(std::string_view token) {
-  const auto digits = [&](std::size_t n) { return token.size() > n && std::ranges::all_of(token.substr(0, n), is_digit); };
+  const auto digits = [&](std::size_t n) {
+    return token.size() > n && std::ranges::all_of(token.substr(0, n), is_digit);
+  };
   return (digits(4) && token[4] == '-') || (digits(2) && token[2] == ':');
 }
 
@@ -121,7 +123,9 @@ class TomlParser {
 
  private:
   [[nodiscard]] bool is_end() const { return at_ >= text_.size(); }
-  [[nodiscard]] char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+  [[nodiscard]] char peek(std::size_t ahead = 0) const {
+    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  }
   [[nodiscard]] bool is_line_end() const { return peek() == '\n' || (peek() == '\r' && peek(1) == '\n'); }
   [[nodiscard]] bool follows(std::string_view what) const { return text_.substr(at_).starts_with(what); }
   void skip_blank() {
@@ -323,7 +327,8 @@ class TomlParser {
 
   Result<TomlValue> read_token(Place place) {
     std::size_t end = at_;
-    while (end < text_.size() && (is_bare(text_[end]) || text_[end] == '+' || text_[end] == '.' || text_[end] == ':')) ++end;
+    while (end < text_.size() && (is_bare(text_[end]) || text_[end] == '+' || text_[end] == '.' || text_[end] == ':'))
+      ++end;
     const std::string_view token = text_.substr(at_, end - at_);
     if (token.empty()) return unexpected("a value");
     TomlValue value{.place = place, .value = TomlDate{}};
@@ -389,7 +394,8 @@ class TomlParser {
     std::size_t end = at_ + 1;
     while (end < text_.size() && (text_[end] == ' ' || text_[end] == '\t')) ++end;
     const std::string_view rest = text_.substr(std::min(end, text_.size()));
-    if (!is_long || !(rest.starts_with('\n') || rest.starts_with("\r\n"))) return error("an unknown escape in a string");
+    if (!is_long || !(rest.starts_with('\n') || rest.starts_with("\r\n")))
+      return error("an unknown escape in a string");
     at_ = end;  // a backslash at the end of a line: no white space up to the next character
     while (!is_end() && (peek() == ' ' || peek() == '\t' || is_line_end())) at_ += peek() == '\r' ? 2 : 1;
     return {};
@@ -428,8 +434,9 @@ const TomlValue* TomlValue::find(std::string_view key) const {
 }
 
 std::string_view TomlValue::kind() const {
-  constexpr std::array<std::string_view, 7> kNames{"a string",        "a whole number", "a number with a fraction", "true or false",
-                                                   "a date or a time", "an array",       "a table"};
+  constexpr std::array<std::string_view, 7> kNames{"a string",      "a whole number",   "a number with a fraction",
+                                                   "true or false", "a date or a time", "an array",
+                                                   "a table"};
   return kNames.at(value.index());
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 /// Strict, bounded TOML: a tree of our own with the place of every key and value.
 ///
-/// A reader of TOML 1.0 of our own, because toml++ 3.3 aborts on malformed keys ("[)]", a key that starts with a letter outside
-/// ASCII) and destroys deep dotted keys recursively without a bound. Dates and times are recognised by their beginning only.
-/// Tables keep the order of the text.
+/// A reader of TOML 1.0 of our own, because toml++ 3.3 aborts on malformed keys ("[)]", a key that starts with a letter
+/// outside ASCII) and destroys deep dotted keys recursively without a bound. Dates and times are recognised by their
+/// beginning only. Tables keep the order of the text.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -48,8 +48,8 @@ struct TomlLimits {
   std::size_t max_depth = 16;  ///< tables and arrays inside each other, dotted keys included
 };
 
-/// The root table. Errors read "LINE:COLUMN: what is wrong": kInvalidArgument, or kExhausted (without a place) for more than
-/// max_bytes.
+/// The root table. Errors read "LINE:COLUMN: what is wrong": kInvalidArgument, or kExhausted (without a place) for more
+/// than max_bytes.
 Result<TomlValue> parse_toml(std::string_view text, TomlLimits limits = {});
 
 /// `text` as a TOML basic string with its quotes. `text` is UTF-8.

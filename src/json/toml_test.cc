@@ -49,7 +49,8 @@ TEST(Toml, IsBounded) {
   EXPECT_EQ(error_of("a.b.c = 1", {.max_depth = 3}), "no error");
   EXPECT_EQ(error_of("a.b.c.d = 1", {.max_depth = 3}), "1:6: a key has more than 3 parts");
   EXPECT_EQ(error_of("a = { b = { c = { d = 1 } } }", {.max_depth = 3}), "no error");
-  EXPECT_EQ(error_of("a = { b = { c = { d = {} } } }", {.max_depth = 3}), "1:23: tables and arrays are nested too deeply");
+  EXPECT_EQ(error_of("a = { b = { c = { d = {} } } }", {.max_depth = 3}),
+            "1:23: tables and arrays are nested too deeply");
   std::string dots = "a";
   for (int i = 0; i < 100'000; ++i) dots += ".a";
   EXPECT_EQ(error_of("x = '''\n'''\n[" + dots + "]"), "3:33: a key has more than 16 parts");
@@ -96,23 +97,71 @@ TEST(Toml, TablesMayBeAddedToOnlyWhereTomlSaysSo) {
         "[[a]]\n[a.b]\n[[a]]\n[a.b]\n", "[a.b]\n[[a.c]]\n", "\"\" = 1\n", "1.2 = 3\n", "[ a . \"b\" ]\n"}) {
     EXPECT_EQ(error_of(text), "no error") << text;
   }
-  for (const char* text : {"a = 1\na = 2\n", "a = 1\n\"a\" = 2\n", "[a]\n[a]\n", "a.b = 1\n[a]\n", "a = {}\n[a]\n",
-                           "a = {}\n[a.b]\n", "a = {}\na.b = 1\n", "a = []\n[[a]]\n", "[[a]]\n[a]\n", "[a]\n[[a]]\n",
-                           "[a.b]\n[a]\nb.c = 1\n", "a = 1\na.b = 2\n", "[a.b]\n[[a]]\n", "a = { b = 1, b = 2 }\n",
-                           "a = { b = 1, b.c = 2 }\n"}) {
+  for (const char* text :
+       {"a = 1\na = 2\n", "a = 1\n\"a\" = 2\n", "[a]\n[a]\n", "a.b = 1\n[a]\n", "a = {}\n[a]\n", "a = {}\n[a.b]\n",
+        "a = {}\na.b = 1\n", "a = []\n[[a]]\n", "[[a]]\n[a]\n", "[a]\n[[a]]\n", "[a.b]\n[a]\nb.c = 1\n",
+        "a = 1\na.b = 2\n", "[a.b]\n[[a]]\n", "a = { b = 1, b = 2 }\n", "a = { b = 1, b.c = 2 }\n"}) {
     EXPECT_TRUE(error_of(text).ends_with("appears twice")) << text << error_of(text);
   }
 }
 
 TEST(Toml, RefusesWhatIsNotToml) {
-  for (const char* text :
-       {"a",           "a =",          "= 1",         "a = 1 b = 2", "[a",          "[a]]",       "[[a]",        "[]",
-        "[)]",         "[a.]",         "a. = 1",      ".a = 1",      "\u02e2",      "é = 1",      "a = b",       "a = True",
-        "a = 01",      "a = 1.",       "a = .5",      "a = 1__0",    "a = _1",      "a = 1_",     "a = 0x",      "a = 0x-1",
-        "a = -0x1",    "a = 1e400",    "a = 9223372036854775808",    "a = \"x",     "a = 'x",     "a = \"\"\"x", "a = \"\\q\"",
-        "a = \"\\ud800\"", "a = \"\\u12\"", "a = \"\\U00110000\"",   "a = \"\n\"",  "a = [1",     "a = [1 2]",   "a = [,]",
-        "a = {b}",     "a = {b = 1",   "a = {b = 1,}", "a = {,}",    "a = {b = 1\n}", "a = \"\x01\"", "# \x01",   "a = 1\r",
-        "\"\"\"a\"\"\" = 1", "a = --1", "a = +-1",    "a = 1.5.5",   "a = 1e",      "a = 1e5.5",  "a = 1_.5",    "a = 1._5",    "a = 1_e5",   "a = 1e_5"}) {
+  for (const char* text : {"a",
+                           "a =",
+                           "= 1",
+                           "a = 1 b = 2",
+                           "[a",
+                           "[a]]",
+                           "[[a]",
+                           "[]",
+                           "[)]",
+                           "[a.]",
+                           "a. = 1",
+                           ".a = 1",
+                           "\u02e2",
+                           "é = 1",
+                           "a = b",
+                           "a = True",
+                           "a = 01",
+                           "a = 1.",
+                           "a = .5",
+                           "a = 1__0",
+                           "a = _1",
+                           "a = 1_",
+                           "a = 0x",
+                           "a = 0x-1",
+                           "a = -0x1",
+                           "a = 1e400",
+                           "a = 9223372036854775808",
+                           "a = \"x",
+                           "a = 'x",
+                           "a = \"\"\"x",
+                           "a = \"\\q\"",
+                           "a = \"\\ud800\"",
+                           "a = \"\\u12\"",
+                           "a = \"\\U00110000\"",
+                           "a = \"\n\"",
+                           "a = [1",
+                           "a = [1 2]",
+                           "a = [,]",
+                           "a = {b}",
+                           "a = {b = 1",
+                           "a = {b = 1,}",
+                           "a = {,}",
+                           "a = {b = 1\n}",
+                           "a = \"\x01\"",
+                           "# \x01",
+                           "a = 1\r",
+                           "\"\"\"a\"\"\" = 1",
+                           "a = --1",
+                           "a = +-1",
+                           "a = 1.5.5",
+                           "a = 1e",
+                           "a = 1e5.5",
+                           "a = 1_.5",
+                           "a = 1._5",
+                           "a = 1_e5",
+                           "a = 1e_5"}) {
     EXPECT_NE(error_of(text), "no error") << text;
     EXPECT_EQ(error_of(text).substr(1, 1), ":") << text;
   }

@@ -7,8 +7,8 @@
 
 namespace brig::json {
 
-/// `bytes` with every ill-formed part replaced by U+FFFD, one for each maximal part (Unicode 15, section 3.9: what Python's
-/// "replace" and browsers do). Well-formed text comes back unchanged.
+/// `bytes` with every ill-formed part replaced by U+FFFD, one for each maximal part (Unicode 15, section 3.9: what
+/// Python's "replace" and browsers do). Well-formed text comes back unchanged.
 std::string utf8_lossy(std::string_view bytes);
 
 /// The offset of the first byte that does not belong to well-formed UTF-8, if there is one.

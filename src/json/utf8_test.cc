@@ -15,9 +15,9 @@ TEST(Utf8Lossy, KeepsWellFormedText) {
 
 TEST(Utf8Lossy, WritesOneReplacementForEachMaximalPart) {
   EXPECT_EQ(utf8_lossy("a\xff"), "a\uFFFD");
-  EXPECT_EQ(utf8_lossy("\xe6\xbc"), "\uFFFD");            // a character cut short is one part
-  EXPECT_EQ(utf8_lossy("\xe6\xbcz"), "\uFFFDz");          // and does not swallow what follows
-  EXPECT_EQ(utf8_lossy("\xc0\x80"), "\uFFFD\uFFFD");      // overlong
+  EXPECT_EQ(utf8_lossy("\xe6\xbc"), "\uFFFD");                  // a character cut short is one part
+  EXPECT_EQ(utf8_lossy("\xe6\xbcz"), "\uFFFDz");                // and does not swallow what follows
+  EXPECT_EQ(utf8_lossy("\xc0\x80"), "\uFFFD\uFFFD");            // overlong
   EXPECT_EQ(utf8_lossy("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");  // surrogate
   EXPECT_EQ(utf8_lossy("\xf0\x9f\x99\x82\xf0\x9f"), "🙂\uFFFD");
 }

@@ -1,7 +1,8 @@
 #include "policy/explain.h"
 
-#include <boost/json/value.hpp>
 #include <vector>
+
+#include <boost/json/value.hpp>
 
 #include "base/text.h"
 #include "json/json.h"
@@ -29,8 +30,9 @@ std::string mount_lines(const Policy& policy) {
   std::string text;
   for (const Mount& mount : policy.mounts) {
     const bool may_write = mount.access == Access::kReadWrite;
-    text += line("mount", printable(mount.to.text()) + " from " + printable(mount.from.text()) + ", " +
-                              std::string(to_string(mount.access)),
+    text += line("mount",
+                 printable(mount.to.text()) + " from " + printable(mount.from.text()) + ", " +
+                     std::string(to_string(mount.access)),
                  may_write ? "(danger: the sandbox can change these files)" : "");
   }
   return text;
@@ -65,7 +67,8 @@ std::string explain(const Policy& policy) {
     if (!field.is_scalar()) continue;
     const Scalar value = field.get(policy);
     const Scalar usual = field.get(defaults);
-    text += line(field.path, format_scalar(field, value), value == usual ? "" : "(default " + format_scalar(field, usual) + ")");
+    text += line(field.path, format_scalar(field, value),
+                 value == usual ? "" : "(default " + format_scalar(field, usual) + ")");
   }
   return text;
 }
@@ -82,14 +85,17 @@ std::string explain_json(const Policy& policy) {
   for (const Field& field : fields()) {
     if (!field.is_scalar()) continue;
     const Scalar value = field.get(policy);
-    section(field.section())[boost::json::string_view(field.key().data(), field.key().size())] = json_scalar(field, value);
-    if (value != field.get(defaults)) changed.emplace_back(boost::json::string_view(field.path.data(), field.path.size()));
+    section(field.section())[boost::json::string_view(field.key().data(), field.key().size())] =
+        json_scalar(field, value);
+    if (value != field.get(defaults))
+      changed.emplace_back(boost::json::string_view(field.path.data(), field.path.size()));
   }
   auto& environment = section("environment");
   for (const Variable& variable : policy.environment) environment[variable.name] = variable.value;
   boost::json::array mounts;
   for (const Mount& mount : policy.mounts) {
-    mounts.push_back({{"from", mount.from.text()}, {"to", mount.to.text()}, {"access", std::string(to_string(mount.access))}});
+    mounts.push_back(
+        {{"from", mount.from.text()}, {"to", mount.to.text()}, {"access", std::string(to_string(mount.access))}});
   }
   root["mount"] = std::move(mounts);
   if (!policy.environment.empty()) changed.emplace_back("environment");

@@ -4,8 +4,8 @@
 
 #include <boost/json/value.hpp>
 
-#include "json/json.h"
 #include "base/testing/golden.h"
+#include "json/json.h"
 #include "policy/preset.h"
 
 namespace brig::policy {

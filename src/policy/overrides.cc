@@ -77,8 +77,9 @@ Result<Mount> parse_in(std::string_view text, std::string_view working_folder) {
 Result<Variable> parse_env(std::string_view text) {
   const std::size_t split = text.find('=');
   if (split == std::string_view::npos) {
-    return Error(Code::kInvalidArgument, "\"" + printable(text, 60) + "\" has no value: write NAME=VALUE (the host's "
-                                         "environment never enters by itself)");
+    return Error(Code::kInvalidArgument, "\"" + printable(text, 60) +
+                                             "\" has no value: write NAME=VALUE (the host's "
+                                             "environment never enters by itself)");
   }
   Variable variable{.name = std::string(text.substr(0, split)), .value = std::string(text.substr(split + 1))};
   TRY(check_variable(variable));

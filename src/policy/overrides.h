@@ -20,16 +20,18 @@ struct Overrides {
   std::optional<std::string> output = {};
   std::optional<std::string> require = {};  ///< a boundary
   std::vector<std::string> in = {};         ///< HOST[:GUEST], see parse_in
-  std::vector<std::string> env = {};        ///< NAME=VALUE; replaces a variable of the policy, and the later of two flags wins
-  bool is_weakness_refused = false;    ///< --no-weaknesses
+  std::vector<std::string> env =
+      {};                            ///< NAME=VALUE; replaces a variable of the policy, and the later of two flags wins
+  bool is_weakness_refused = false;  ///< --no-weaknesses
 };
 
-/// `policy` with the overrides, validated. kInvalidArgument with a sentence that starts with the flag ("--memory: …"). Relative
-/// host paths are against `working_folder`, which is absolute.
+/// `policy` with the overrides, validated. kInvalidArgument with a sentence that starts with the flag ("--memory: …").
+/// Relative host paths are against `working_folder`, which is absolute.
 Result<Policy> apply(Policy policy, const Overrides& overrides, std::string_view working_folder);
 
-/// The read-only mount that `--in TEXT` asks for. The text is split at its last ":/", so that a host path may contain colons; a
-/// guest path is therefore always absolute. Without one the mount shows at /workspace/<last part of the host path>.
+/// The read-only mount that `--in TEXT` asks for. The text is split at its last ":/", so that a host path may contain
+/// colons; a guest path is therefore always absolute. Without one the mount shows at /workspace/<last part of the host
+/// path>.
 Result<Mount> parse_in(std::string_view text, std::string_view working_folder);
 
 /// The variable that `--env TEXT` asks for. "NAME" alone is refused: the host's environment never enters by itself.

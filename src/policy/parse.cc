@@ -60,11 +60,12 @@ class Parser {
   }
 
   [[nodiscard]] Error wrong_type(const TomlValue& value, std::string_view path, std::string_view expected) const {
-    return error_at(value.place, std::string(path) + ": expected " + std::string(expected) + ", found " +
-                                     std::string(value.kind()));
+    return error_at(value.place,
+                    std::string(path) + ": expected " + std::string(expected) + ", found " + std::string(value.kind()));
   }
 
-  [[nodiscard]] Error unknown(const TomlEntry& entry, const std::string& prefix, std::span<const std::string_view> known) const {
+  [[nodiscard]] Error unknown(const TomlEntry& entry, const std::string& prefix,
+                              std::span<const std::string_view> known) const {
     return error_at(entry.place,
                     "unknown key \"" + prefix + printable(entry.key, 60) + "\"" + did_you_mean(entry.key, known));
   }
@@ -116,7 +117,8 @@ class Parser {
   [[nodiscard]] Error unknown_section(const TomlEntry& entry) const {
     for (const Field& field : fields()) {
       if (field.is_scalar() && field.key() == entry.key) {
-        return error_at(entry.place, "unknown key \"" + entry.key + "\": it belongs in [" + std::string(field.section()) + "]");
+        return error_at(entry.place,
+                        "unknown key \"" + entry.key + "\": it belongs in [" + std::string(field.section()) + "]");
       }
     }
     return unknown(entry, "", kSections);
@@ -155,7 +157,8 @@ class Parser {
       return error_at(value.place, std::string(field.path) + ": " + text + " is out of range: " + advice(field));
     };
     if (const auto* whole = value.as<std::int64_t>()) {
-      if (*whole < 0 || *whole > field.most / unit || *whole * unit < field.least) return out_of_range(std::to_string(*whole));
+      if (*whole < 0 || *whole > field.most / unit || *whole * unit < field.least)
+        return out_of_range(std::to_string(*whole));
       return Scalar(*whole * unit);
     }
     const auto* number = value.as<double>();
@@ -227,8 +230,10 @@ class Parser {
       }
       if (word == to_string(Access::kReadWrite)) {
         if (!has_token) {
-          return error_at(access->place, "mount.access: a read-write mount lets the sandbox change files of the host: add "
-                                         "danger.read_write_mount = \"" + std::string(kReadWriteMountToken) + "\"");
+          return error_at(access->place,
+                          "mount.access: a read-write mount lets the sandbox change files of the host: add "
+                          "danger.read_write_mount = \"" +
+                              std::string(kReadWriteMountToken) + "\"");
         }
         return Access::kReadWrite;
       }
@@ -285,8 +290,9 @@ std::string to_toml(const Policy& policy) {
     out += variable.name + " = " + json::toml_quoted(variable.value) + "\n";
   }
   for (const Mount& mount : policy.mounts) {
-    out += "\n[[mount]]\nfrom = " + json::toml_quoted(mount.from.text()) + "\nto = " + json::toml_quoted(mount.to.text()) +
-           "\naccess = " + json::toml_quoted(to_string(mount.access)) + "\n";
+    out += "\n[[mount]]\nfrom = " + json::toml_quoted(mount.from.text()) +
+           "\nto = " + json::toml_quoted(mount.to.text()) + "\naccess = " + json::toml_quoted(to_string(mount.access)) +
+           "\n";
     if (mount.access == Access::kReadWrite) {
       out += "danger.read_write_mount = " + json::toml_quoted(kReadWriteMountToken) + "\n";
     }

@@ -8,8 +8,9 @@
 
 namespace brig::policy {
 
-/// The policy that `text` describes, validated. The first thing wrong is kInvalidArgument "FILE:LINE:COLUMN: what and what to do"
-/// (kExhausted "FILE: …" for a text of more than 256 KiB). `file_name` is for messages only; nothing is opened.
+/// The policy that `text` describes, validated. The first thing wrong is kInvalidArgument "FILE:LINE:COLUMN: what and
+/// what to do" (kExhausted "FILE: …" for a text of more than 256 KiB). `file_name` is for messages only; nothing is
+/// opened.
 Result<Policy> parse_policy(std::string_view text, std::string_view file_name);
 
 /// A policy file with every key, which parse_policy reads back as the same value. `policy` is valid.

@@ -48,12 +48,21 @@ mode = "none"
 [require]
 boundary = "user-space-kernel"
 weaknesses = "report"
-)", "p.toml");
+)",
+                                   "p.toml");
   ASSERT_TRUE(policy.has_value()) << policy.error().message();
   Policy expected;
-  expected.limits = {.timeout = Milliseconds(60'000), .cpu_time = std::nullopt, .memory = mebibytes(512),
-                     .cpu_millis = 1500, .pids = 10, .open_files = 100, .disk = mebibytes(1), .inodes = 99,
-                     .output = kibibytes(2), .output_total = kibibytes(3), .out_files = 0};
+  expected.limits = {.timeout = Milliseconds(60'000),
+                     .cpu_time = std::nullopt,
+                     .memory = mebibytes(512),
+                     .cpu_millis = 1500,
+                     .pids = 10,
+                     .open_files = 100,
+                     .disk = mebibytes(1),
+                     .inodes = 99,
+                     .output = kibibytes(2),
+                     .output_total = kibibytes(3),
+                     .out_files = 0};
   expected.environment = {{"A", "x"}, {"B", ""}};
   expected.mounts = {{*HostPath::parse("/srv/a"), *GuestPath::parse("/data"), Access::kReadOnly},
                      {*HostPath::parse("/srv/b"), *GuestPath::parse("/out"), Access::kReadWrite}};
@@ -77,22 +86,26 @@ TEST(ParsePolicy, ErrorsHaveAPlaceAndAdvice) {
   EXPECT_EQ(error_of("[limits]\npids = \"64\""), "p.toml:2:8: limits.pids: expected a whole number, found a string");
   EXPECT_EQ(error_of("[limits]\npids = 1.5"),
             "p.toml:2:8: limits.pids: expected a whole number, found a number with a fraction");
-  EXPECT_EQ(error_of("[limits]\npids = 0"), "p.toml:2:8: limits.pids: 0 is out of range: write a whole number, from 1 to 32768");
+  EXPECT_EQ(error_of("[limits]\npids = 0"),
+            "p.toml:2:8: limits.pids: 0 is out of range: write a whole number, from 1 to 32768");
   EXPECT_EQ(error_of("[limits]\ntimeout = \"2d\""),
             "p.toml:2:11: limits.timeout: \"2d\" is out of range: write 250ms, 30s, 2m or 1h, from 1ms to 24h");
   EXPECT_EQ(error_of("[limits]\ntimeout = \"soon\""),
             "p.toml:2:11: limits.timeout: \"soon\" is not a duration: write 250ms, 30s, 2m or 1h, from 1ms to 24h");
-  EXPECT_EQ(error_of("preset = \"srtict\""), "p.toml:1:10: preset: \"srtict\" is not a preset: write strict, default or "
-                                             "lenient (did you mean \"strict\"?)");
+  EXPECT_EQ(error_of("preset = \"srtict\""),
+            "p.toml:1:10: preset: \"srtict\" is not a preset: write strict, default or "
+            "lenient (did you mean \"strict\"?)");
   EXPECT_EQ(error_of("limits = 3"), "p.toml:1:10: limits: expected a table, found a whole number");
   EXPECT_EQ(error_of("[require]\nweaknesses = \"ignore\""),
             "p.toml:2:14: require.weaknesses: \"ignore\" is not one of the choices: write report or refuse");
-  EXPECT_EQ(error_of("[network]\nmode = \"host\""), "p.toml:2:8: network.mode: \"host\" is not one of the choices: write none");
+  EXPECT_EQ(error_of("[network]\nmode = \"host\""),
+            "p.toml:2:8: network.mode: \"host\" is not one of the choices: write none");
   EXPECT_EQ(error_of("[network]\nrules = []"), "p.toml:2:1: unknown key \"network.rules\"");
 }
 
 TEST(ParsePolicy, BadTomlHasAPlace) {
-  EXPECT_TRUE(error_of("[limits]\npids = 1\npids = 2\n").starts_with("p.toml:3:")) << error_of("[limits]\npids = 1\npids = 2\n");
+  EXPECT_TRUE(error_of("[limits]\npids = 1\npids = 2\n").starts_with("p.toml:3:"))
+      << error_of("[limits]\npids = 1\npids = 2\n");
   EXPECT_TRUE(error_of("[limits]\n[limits]\n").starts_with("p.toml:2:"));
   EXPECT_TRUE(error_of("preset = strict").starts_with("p.toml:1:"));
   EXPECT_TRUE(error_of("preset = \"\xff\"").starts_with("p.toml:1:"));
@@ -101,7 +114,8 @@ TEST(ParsePolicy, BadTomlHasAPlace) {
 
 TEST(ParsePolicy, CpusAreAnyNumberInRange) {
   for (const char* text : {"nan", "inf", "-inf", "1e300", "-1", "0", "0.01", "1025", "9223372036854775807"}) {
-    EXPECT_TRUE(error_of("[limits]\ncpus = " + std::string(text)).contains("is out of range: write a number such as")) << text;
+    EXPECT_TRUE(error_of("[limits]\ncpus = " + std::string(text)).contains("is out of range: write a number such as"))
+        << text;
   }
   EXPECT_EQ(parse_policy("limits.cpus = 0.05", "p")->limits.cpu_millis, 50U);
   EXPECT_EQ(parse_policy("limits.cpus = 1024", "p")->limits.cpu_millis, 1'024'000U);
@@ -109,23 +123,28 @@ TEST(ParsePolicy, CpusAreAnyNumberInRange) {
 
 TEST(ParsePolicy, VariablesAreStrings) {
   EXPECT_EQ(error_of("[environment]\nA = 1"), "p.toml:2:5: environment.A: expected a string, found a whole number");
-  EXPECT_EQ(error_of("[environment]\n\"A B\" = \"x\""), "p.toml:2:1: environment: \"A B\" cannot name a variable: use letters, "
-                                                         "digits and _, and start with no digit");
+  EXPECT_EQ(error_of("[environment]\n\"A B\" = \"x\""),
+            "p.toml:2:1: environment: \"A B\" cannot name a variable: use letters, "
+            "digits and _, and start with no digit");
   EXPECT_EQ(error_of("[environment]\nA = \"\\u0000\""), "p.toml:2:5: environment.A: the value contains a NUL byte");
 }
 
 TEST(ParsePolicy, MountsAreChecked) {
-  EXPECT_EQ(error_of("[mount]\nfrom = \"/a\""), "p.toml:1:1: mount: expected [[mount]], with two brackets, found a table");
+  EXPECT_EQ(error_of("[mount]\nfrom = \"/a\""),
+            "p.toml:1:1: mount: expected [[mount]], with two brackets, found a table");
   EXPECT_TRUE(error_of("[[mount]]\nfrom = \"/a\"").ends_with("mount: the key \"to\" is missing"));
   EXPECT_EQ(error_of("[[mount]]\nfrom = \"a\"\nto = \"/data\""),
             "p.toml:2:8: mount.from: the path \"a\" is not absolute (it must start with /)");
-  EXPECT_TRUE(error_of("[[mount]]\nfrom = \"/a\"\nto = \"/etc/x\"").starts_with("p.toml:3:6: mount.to: \"/etc/x\" is in the"));
+  EXPECT_TRUE(
+      error_of("[[mount]]\nfrom = \"/a\"\nto = \"/etc/x\"").starts_with("p.toml:3:6: mount.to: \"/etc/x\" is in the"));
   EXPECT_EQ(error_of("[[mount]]\nfrom = \"/a\"\nto = \"/data\"\n[[mount]]\nto = \"/data\"\nfrom = \"/b\""),
             "p.toml:5:6: mount.to: two mounts are at \"/data\"");
-  EXPECT_EQ(error_of("[[mount]]\nfrom = \"/a\"\nto = \"/data\"\nmode = \"rw\""), "p.toml:4:1: unknown key \"mount.mode\"");
-  EXPECT_EQ(error_of("[[mount]]\nfrom = \"/a\"\nto = \"/data\"\naccess = \"readonly\""),
-            "p.toml:4:10: mount.access: \"readonly\" is not one of the choices: write read-only or read-write (did you mean "
-            "\"read-only\"?)");
+  EXPECT_EQ(error_of("[[mount]]\nfrom = \"/a\"\nto = \"/data\"\nmode = \"rw\""),
+            "p.toml:4:1: unknown key \"mount.mode\"");
+  EXPECT_EQ(
+      error_of("[[mount]]\nfrom = \"/a\"\nto = \"/data\"\naccess = \"readonly\""),
+      "p.toml:4:10: mount.access: \"readonly\" is not one of the choices: write read-only or read-write (did you mean "
+      "\"read-only\"?)");
 }
 
 TEST(ParsePolicy, WritingDemandsTheToken) {
@@ -134,10 +153,13 @@ TEST(ParsePolicy, WritingDemandsTheToken) {
             "p.toml:4:10: mount.access: a read-write mount lets the sandbox change files of the host: add "
             "danger.read_write_mount = \"I understand that the sandbox can change these files\"");
   EXPECT_EQ(error_of(mount + "access = \"read-write\"\ndanger.read_write_mount = \"yes\""),
-            "p.toml:5:27: mount.danger.read_write_mount: the value must be exactly \"I understand that the sandbox can change "
+            "p.toml:5:27: mount.danger.read_write_mount: the value must be exactly \"I understand that the sandbox can "
+            "change "
             "these files\"");
-  EXPECT_TRUE(error_of(mount + "access = \"read-write\"\ndanger.read_write_mount = true").contains("expected a string"));
-  EXPECT_TRUE(error_of(mount + "access = \"read-write\"\ndanger.write = \"x\"").contains("unknown key \"mount.danger.write\""));
+  EXPECT_TRUE(
+      error_of(mount + "access = \"read-write\"\ndanger.read_write_mount = true").contains("expected a string"));
+  EXPECT_TRUE(
+      error_of(mount + "access = \"read-write\"\ndanger.write = \"x\"").contains("unknown key \"mount.danger.write\""));
   EXPECT_TRUE(error_of(mount + "danger.read_write_mount = \"I understand that the sandbox can change these files\"")
                   .ends_with("mount.danger: the mount is read-only: remove the token"));
 }

@@ -1,9 +1,9 @@
 #pragma once
 /// Policy: everything one sandbox may use and see, as a value.
 ///
-/// Pure data: built from a preset, a TOML file and command-line flags (parse.h), checked by validate() (validate.h), enforced by
-/// a runtime. The defaults below are the safe defaults of the whole product and stand nowhere else; docs/policy.md is generated
-/// from the same table (schema.h).
+/// Pure data: built from a preset, a TOML file and command-line flags (parse.h), checked by validate() (validate.h),
+/// enforced by a runtime. The defaults below are the safe defaults of the whole product and stand nowhere else;
+/// docs/policy.md is generated from the same table (schema.h).
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,17 +17,17 @@ namespace brig::policy {
 
 /// Bar 2 and 3: time and resources. Exceeding one affects that sandbox alone.
 struct Limits {
-  Milliseconds timeout{30'000};            ///< wall clock of one command; enforced even if every Brig process is stopped
-  std::optional<Milliseconds> cpu_time;    ///< CPU time of one process; none = bounded by timeout x cpus only
-  Bytes memory = mebibytes(256);           ///< all processes and the scratch together; never swapped
-  std::uint32_t cpu_millis = 1000;         ///< 1000 = one processor
-  std::uint32_t pids = 64;                 ///< processes and threads at once
-  std::uint32_t open_files = 1024;         ///< per process
-  Bytes disk = mebibytes(100);             ///< /tmp, /workspace, /home/user and /dev/shm together
-  std::uint32_t inodes = 10'000;           ///< files and folders in them together
-  Bytes output = mebibytes(1);             ///< kept of stdout and of stderr, each: first and last half
-  Bytes output_total = gibibytes(1);       ///< written to stdout and stderr together before the program is ended
-  std::uint32_t out_files = 1000;          ///< files collected from the working folder
+  Milliseconds timeout{30'000};          ///< wall clock of one command; enforced even if every Brig process is stopped
+  std::optional<Milliseconds> cpu_time;  ///< CPU time of one process; none = bounded by timeout x cpus only
+  Bytes memory = mebibytes(256);         ///< all processes and the scratch together; never swapped
+  std::uint32_t cpu_millis = 1000;       ///< 1000 = one processor
+  std::uint32_t pids = 64;               ///< processes and threads at once
+  std::uint32_t open_files = 1024;       ///< per process
+  Bytes disk = mebibytes(100);           ///< /tmp, /workspace, /home/user and /dev/shm together
+  std::uint32_t inodes = 10'000;         ///< files and folders in them together
+  Bytes output = mebibytes(1);           ///< kept of stdout and of stderr, each: first and last half
+  Bytes output_total = gibibytes(1);     ///< written to stdout and stderr together before the program is ended
+  std::uint32_t out_files = 1000;        ///< files collected from the working folder
   bool operator==(const Limits&) const = default;
 };
 
@@ -63,8 +63,8 @@ struct Variable {
 /// How strong the wall is, weakest first. `Policy::require` is a floor.
 enum class Boundary : std::uint8_t { kSharedKernel, kUserSpaceKernel, kHardware };
 
-/// What happens when this host cannot enforce a clause: the run goes on and the attestation's `weaknesses` names it, or the
-/// sandbox is refused. Nothing is ever weaker in silence.
+/// What happens when this host cannot enforce a clause: the run goes on and the attestation's `weaknesses` names it, or
+/// the sandbox is refused. Nothing is ever weaker in silence.
 enum class OnWeakness : std::uint8_t { kReport, kRefuse };
 
 struct Policy {

@@ -12,8 +12,8 @@ enum class Preset : std::uint8_t { kStrict, kDefault, kLenient };
 
 inline constexpr std::array<std::string_view, 3> kPresetNames{"strict", "default", "lenient"};
 
-/// kDefault is Policy{}. kStrict is smaller and refuses a host that cannot enforce all of it. kLenient is larger, and no weaker
-/// in anything but size.
+/// kDefault is Policy{}. kStrict is smaller and refuses a host that cannot enforce all of it. kLenient is larger, and
+/// no weaker in anything but size.
 Policy preset(Preset preset);
 
 /// The preset of that name, or none.

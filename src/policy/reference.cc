@@ -98,10 +98,13 @@ std::string reference_markdown() {
     out += "| " + code(field.path) + " | " + code(field.flag) + " | " + format_scalar(field, field.least) + " | " +
            format_scalar(field, field.most) + " |" + defaults(field) + "\n";
   }
-  out += "\n## Keys with choices\n\n| key | flag | choices | strict | default | lenient |\n| --- | --- | --- | --- | --- | --- |\n";
+  out +=
+      "\n## Keys with choices\n\n| key | flag | choices | strict | default | lenient |\n| --- | --- | --- | --- | --- "
+      "| --- |\n";
   for (const Field& field : fields()) {
     if (!field.is_scalar() || field.kind != Kind::kChoice) continue;
-    out += "| " + code(field.path) + " | " + code(field.flag) + " | " + words(field.choices) + " |" + defaults(field) + "\n";
+    out += "| " + code(field.path) + " | " + code(field.flag) + " | " + words(field.choices) + " |" + defaults(field) +
+           "\n";
   }
   out += "\n## What each key means\n\n";
   for (const Field& field : fields()) {

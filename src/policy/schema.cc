@@ -12,7 +12,9 @@ namespace brig::policy {
 namespace {
 
 std::int64_t to_number(Milliseconds value) { return value.count(); }
-std::int64_t to_number(Bytes value) { return static_cast<std::int64_t>(std::min<std::uint64_t>(value.count, INT64_MAX)); }
+std::int64_t to_number(Bytes value) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(value.count, INT64_MAX));
+}
 std::int64_t to_number(std::uint32_t value) { return value; }
 
 void assign(Milliseconds& to, std::int64_t value) { to = Milliseconds(value); }
@@ -77,8 +79,16 @@ constexpr std::int64_t kTebi = std::int64_t{1} << 40;
 template <auto Member>
 constexpr Field limit(std::string_view path, std::string_view flag, Kind kind, std::int64_t least, std::int64_t most,
                       std::string_view doc) {
-  return {.path = path, .flag = flag, .kind = kind, .least = least, .most = most, .may_be_none = false, .choices = {},
-          .doc = doc, .get = get_limit<Member>, .set = set_limit<Member>};
+  return {.path = path,
+          .flag = flag,
+          .kind = kind,
+          .least = least,
+          .most = most,
+          .may_be_none = false,
+          .choices = {},
+          .doc = doc,
+          .get = get_limit<Member>,
+          .set = set_limit<Member>};
 }
 
 constexpr Field optional(Field field) {
@@ -88,15 +98,30 @@ constexpr Field optional(Field field) {
 
 constexpr Field choice(std::string_view path, std::string_view flag, std::span<const std::string_view> choices,
                        std::string_view doc, Scalar (*get)(const Policy&), void (*set)(Policy&, Scalar)) {
-  return {.path = path, .flag = flag, .kind = Kind::kChoice, .least = 0,
-          .most = static_cast<std::int64_t>(choices.size()) - 1, .may_be_none = false, .choices = choices,
-          .doc = doc, .get = get, .set = set};
+  return {.path = path,
+          .flag = flag,
+          .kind = Kind::kChoice,
+          .least = 0,
+          .most = static_cast<std::int64_t>(choices.size()) - 1,
+          .may_be_none = false,
+          .choices = choices,
+          .doc = doc,
+          .get = get,
+          .set = set};
 }
 
 constexpr Field text(std::string_view path, std::string_view flag, std::span<const std::string_view> choices,
                      std::string_view doc) {
-  return {.path = path, .flag = flag, .kind = choices.empty() ? Kind::kText : Kind::kChoice, .least = 0, .most = 0,
-          .may_be_none = false, .choices = choices, .doc = doc, .get = nullptr, .set = nullptr};
+  return {.path = path,
+          .flag = flag,
+          .kind = choices.empty() ? Kind::kText : Kind::kChoice,
+          .least = 0,
+          .most = 0,
+          .may_be_none = false,
+          .choices = choices,
+          .doc = doc,
+          .get = nullptr,
+          .set = nullptr};
 }
 
 using enum Kind;
@@ -105,11 +130,13 @@ constexpr std::array kFields{
     text("preset", "", kPresetNames, "The starting point; every other key of the file changes it."),
     limit<&L::timeout>("limits.timeout", "--timeout", kDuration, 1, kDay,
                        "Wall-clock time of one command, enforced even if every Brig process is stopped."),
-    optional(limit<&L::cpu_time>("limits.cpu_time", "--cpu-time", kDuration, 1, kDay,
-                                 "CPU time of one process; with \"none\" only the timeout and the processors bound it.")),
+    optional(
+        limit<&L::cpu_time>("limits.cpu_time", "--cpu-time", kDuration, 1, kDay,
+                            "CPU time of one process; with \"none\" only the timeout and the processors bound it.")),
     limit<&L::memory>("limits.memory", "--memory", kSize, 4 * kMebi, 16 * kTebi,
                       "Memory of all processes and of the files in the scratch folders together; never swapped."),
-    limit<&L::cpu_millis>("limits.cpus", "--cpus", kProcessors, 50, 1'024'000, "Processors, which may be a fraction of one."),
+    limit<&L::cpu_millis>("limits.cpus", "--cpus", kProcessors, 50, 1'024'000,
+                          "Processors, which may be a fraction of one."),
     limit<&L::pids>("limits.pids", "--pids", kCount, 1, 32'768, "Processes and threads at the same time."),
     limit<&L::open_files>("limits.open_files", "", kCount, 16, 1'048'576, "Open files of each process."),
     limit<&L::disk>("limits.disk", "--disk", kSize, 64 * kKibi, 16 * kTebi,
@@ -120,7 +147,8 @@ constexpr std::array kFields{
     limit<&L::output_total>("limits.output_total", "", kSize, kKibi, 16 * kTebi,
                             "Bytes written to stdout and stderr together before the program is ended."),
     limit<&L::out_files>("limits.out_files", "", kCount, 0, 1'000'000, "Files collected from the working folder."),
-    text("environment.NAME", "--env", {}, "A variable for the program; nothing of the host's environment enters by itself."),
+    text("environment.NAME", "--env", {},
+         "A variable for the program; nothing of the host's environment enters by itself."),
     text("mount.from", "--in", {}, "The absolute path of a file or a folder of the host; one [[mount]] for each."),
     text("mount.to", "--in", {}, "Where it shows inside the sandbox."),
     text("mount.access", "", kAccesses, "Whether the sandbox may change it; \"read-write\" needs the token below."),

@@ -1,9 +1,10 @@
 #pragma once
-/// The schema: one row for every key of a policy. The single truth for reading policy files and flags, for explaining a policy,
-/// and for docs/policy.md.
+/// The schema: one row for every key of a policy. The single truth for reading policy files and flags, for explaining a
+/// policy, and for docs/policy.md.
 ///
-/// A key with a range is a Scalar: milliseconds, bytes, thousandths of a processor, a count, or the index of a choice. Keys that
-/// hold text (mounts, variables, the preset) have a row for their name and documentation; parse.cc reads them.
+/// A key with a range is a Scalar: milliseconds, bytes, thousandths of a processor, a count, or the index of a choice.
+/// Keys that hold text (mounts, variables, the preset) have a row for their name and documentation; parse.cc reads
+/// them.
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -44,8 +45,8 @@ std::span<const Field> fields();
 const Field* find_field(std::string_view path);
 const Field* find_flag(std::string_view flag);
 
-/// `text` as a value of the scalar key `field`, in range. kInvalidArgument with a sentence that quotes the text and says what to
-/// write; it does not name the key.
+/// `text` as a value of the scalar key `field`, in range. kInvalidArgument with a sentence that quotes the text and
+/// says what to write; it does not name the key.
 Result<Scalar> parse_scalar(const Field& field, std::string_view text);
 /// An error like parse_scalar's if `value` is out of range.
 Result<> check_range(const Field& field, Scalar value);

@@ -29,7 +29,8 @@ TEST(Schema, EveryRowIsWhole) {
     if (!field.is_scalar()) continue;
     EXPECT_LT(field.least, field.most + (field.kind == Kind::kChoice ? 1 : 0)) << field.path;
     for (std::string_view name : kPresetNames) {
-      EXPECT_TRUE(check_range(field, field.get(preset(*find_preset(name)))).has_value()) << field.path << " in " << name;
+      EXPECT_TRUE(check_range(field, field.get(preset(*find_preset(name)))).has_value())
+          << field.path << " in " << name;
     }
     // Each row reaches a member of its own: both ends of its range come back, and no other row moves.
     for (const std::int64_t value : {field.least, field.most}) {
@@ -75,16 +76,20 @@ TEST(Schema, ErrorsQuoteTheTextAndSayWhatToWrite) {
             "\"1M\" is out of range: write a number of bytes, 64K, 256M or 1.5G, from 4M to 16T");
   EXPECT_EQ(error_of("limits.timeout", "25h"), "\"25h\" is out of range: write 250ms, 30s, 2m or 1h, from 1ms to 24h");
   EXPECT_EQ(error_of("limits.timeout", "0"), "\"0\" is not a duration: write 250ms, 30s, 2m or 1h, from 1ms to 24h");
-  EXPECT_EQ(error_of("limits.cpu_time", "x"), "\"x\" is not a duration: write 250ms, 30s, 2m or 1h, from 1ms to 24h, or none");
-  EXPECT_EQ(error_of("limits.cpus", "0.01"), "\"0.01\" is out of range: write a number such as 0.5 or 2, from 0.05 to 1024");
+  EXPECT_EQ(error_of("limits.cpu_time", "x"),
+            "\"x\" is not a duration: write 250ms, 30s, 2m or 1h, from 1ms to 24h, or none");
+  EXPECT_EQ(error_of("limits.cpus", "0.01"),
+            "\"0.01\" is out of range: write a number such as 0.5 or 2, from 0.05 to 1024");
   EXPECT_EQ(error_of("limits.pids", "99999999999999999999"),
             "\"99999999999999999999\" is out of range: write a whole number, from 1 to 32768");
   EXPECT_EQ(error_of("require.boundary", "hardwear"),
-            "\"hardwear\" is not one of the choices: write shared-kernel, user-space-kernel or hardware (did you mean \"hardware\"?)");
+            "\"hardwear\" is not one of the choices: write shared-kernel, user-space-kernel or hardware (did you mean "
+            "\"hardware\"?)");
 }
 
 TEST(Schema, RefusesWhatIsNoNumber) {
-  for (const char* text : {"", " ", "-1", "+1", "1e3", "0x10", "1.", ".5", "1.5.5", "1.2345", "nan", "inf", "1 ", "１"}) {
+  for (const char* text :
+       {"", " ", "-1", "+1", "1e3", "0x10", "1.", ".5", "1.5.5", "1.2345", "nan", "inf", "1 ", "１"}) {
     EXPECT_NE(error_of("limits.cpus", text), "no error") << text;
     EXPECT_NE(error_of("limits.pids", text), "no error") << text;
   }

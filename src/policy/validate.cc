@@ -11,8 +11,9 @@
 namespace brig::policy {
 namespace {
 
-/// Folders that the sandbox fills itself: a mount at, in or above them would replace a part of the wall or of the system.
-constexpr std::array<std::string_view, 12> kSystemFolders{"/proc", "/sys",  "/dev",   "/etc",   "/usr",    "/bin",
+/// Folders that the sandbox fills itself: a mount at, in or above them would replace a part of the wall or of the
+/// system.
+constexpr std::array<std::string_view, 12> kSystemFolders{"/proc", "/sys", "/dev",   "/etc",   "/usr",    "/bin",
                                                           "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/tmp/.brig"};
 /// Folders that the sandbox makes and that the program writes to: a mount in them is fine, at or above them is not.
 constexpr std::array<std::string_view, 3> kScratchFolders{"/tmp", "/workspace", "/home/user"};
@@ -47,7 +48,8 @@ Result<> check_guest_path(const GuestPath& path) {
 
 Result<> check_host_path(const HostPath& path) {
   const std::string& text = path.text();
-  if (text == "/") return invalid("mount.from: \"/\" would show the whole host: name the folders that the program needs");
+  if (text == "/")
+    return invalid("mount.from: \"/\" would show the whole host: name the folders that the program needs");
   if (is_within(text, "/dev/shm")) return {};  // ordinary files
   for (std::string_view folder : kHostKernelFolders) {
     if (is_within(text, folder)) {
@@ -58,7 +60,8 @@ Result<> check_host_path(const HostPath& path) {
 }
 
 Result<> check_mount(const Mount& mount, std::span<const Mount> others) {
-  if (!is_utf8(mount.from.text())) return invalid("mount.from: the path " + quoted(mount.from.text()) + " is not UTF-8");
+  if (!is_utf8(mount.from.text()))
+    return invalid("mount.from: the path " + quoted(mount.from.text()) + " is not UTF-8");
   if (!is_utf8(mount.to.text())) return invalid("mount.to: the path " + quoted(mount.to.text()) + " is not UTF-8");
   TRY(check_host_path(mount.from));
   TRY(check_guest_path(mount.to));
@@ -89,7 +92,8 @@ Result<> check_environment(std::span<const Variable> environment) {
     bytes += variable.name.size() + variable.value.size() + 2;
   }
   if (bytes > kMostEnvironmentBytes) {
-    return invalid("environment: the variables have " + std::to_string(bytes) + " bytes, which is more than 64K: pass a file instead");
+    return invalid("environment: the variables have " + std::to_string(bytes) +
+                   " bytes, which is more than 64K: pass a file instead");
   }
   return {};
 }
@@ -110,7 +114,8 @@ Result<> check_variable(const Variable& variable) {
 Result<> check_last_mount(const Policy& policy) {
   const std::span<const Mount> mounts = policy.mounts;
   if (mounts.empty()) return {};
-  if (mounts.size() > kMostMounts) return invalid("mount: more than 64 mounts: mount the folder that holds them instead");
+  if (mounts.size() > kMostMounts)
+    return invalid("mount: more than 64 mounts: mount the folder that holds them instead");
   return check_mount(mounts.back(), mounts.first(mounts.size() - 1));
 }
 

@@ -11,9 +11,9 @@ namespace brig::policy {
 inline constexpr std::size_t kMostMounts = 64;
 inline constexpr std::size_t kMostEnvironmentBytes = std::size_t{64} << 10;  ///< names, values, '=' and NUL
 
-/// Whether a runtime may be asked to enforce `policy`: every key in range, mounts that do not break the sandbox or each other,
-/// variables that an environment can hold. What passes can be written as TOML and as JSON exactly. kInvalidArgument with a
-/// sentence that starts with the key, else.
+/// Whether a runtime may be asked to enforce `policy`: every key in range, mounts that do not break the sandbox or each
+/// other, variables that an environment can hold. What passes can be written as TOML and as JSON exactly.
+/// kInvalidArgument with a sentence that starts with the key, else.
 Result<> validate(const Policy& policy);
 
 /// The part of validate() that concerns the last mount: its paths, and whether it is in the way of those before it.

@@ -17,22 +17,44 @@ Policy with_mount(std::string_view from, std::string_view to) {
 }
 
 TEST(Validate, MountsMayBeWhereNothingBreaks) {
-  for (const char* to : {"/data", "/mnt/x", "/workspace/a", "/workspace/a/b", "/tmp/x", "/home/user/x", "/home/other", "/opt",
-                         "/library", "/procedures", "/tmp/.brigand"}) {
+  for (const char* to : {"/data", "/mnt/x", "/workspace/a", "/workspace/a/b", "/tmp/x", "/home/user/x", "/home/other",
+                         "/opt", "/library", "/procedures", "/tmp/.brigand"}) {
     EXPECT_EQ(error_of(with_mount("/srv", to)), "no error") << to;
   }
 }
 
 TEST(Validate, MountsMayNotReplaceTheSandboxItself) {
-  for (const char* to : {"/", "/proc", "/proc/1", "/sys/fs", "/dev", "/dev/shm", "/dev/shm/x", "/etc", "/etc/passwd", "/usr",
-                         "/usr/lib/x", "/bin", "/sbin/x", "/lib", "/lib64", "/lib32", "/libx32", "/tmp", "/workspace", "/home",
-                         "/home/user", "/tmp/.brig", "/tmp/.brig/main.py"}) {
+  for (const char* to : {"/",
+                         "/proc",
+                         "/proc/1",
+                         "/sys/fs",
+                         "/dev",
+                         "/dev/shm",
+                         "/dev/shm/x",
+                         "/etc",
+                         "/etc/passwd",
+                         "/usr",
+                         "/usr/lib/x",
+                         "/bin",
+                         "/sbin/x",
+                         "/lib",
+                         "/lib64",
+                         "/lib32",
+                         "/libx32",
+                         "/tmp",
+                         "/workspace",
+                         "/home",
+                         "/home/user",
+                         "/tmp/.brig",
+                         "/tmp/.brig/main.py"}) {
     EXPECT_TRUE(error_of(with_mount("/srv", to)).starts_with("mount.to: ")) << to;
   }
-  EXPECT_EQ(error_of(with_mount("/srv", "/etc/x")),
-            "mount.to: \"/etc/x\" is in the sandbox's own /etc: choose a place in /workspace or a folder such as /data");
-  EXPECT_EQ(error_of(with_mount("/srv", "/home")),
-            "mount.to: \"/home\" would hide the sandbox's own /home/user: choose a place in it, or a folder such as /data");
+  EXPECT_EQ(
+      error_of(with_mount("/srv", "/etc/x")),
+      "mount.to: \"/etc/x\" is in the sandbox's own /etc: choose a place in /workspace or a folder such as /data");
+  EXPECT_EQ(
+      error_of(with_mount("/srv", "/home")),
+      "mount.to: \"/home\" would hide the sandbox's own /home/user: choose a place in it, or a folder such as /data");
 }
 
 TEST(Validate, TheHostsKernelIsNotShown) {
@@ -49,7 +71,8 @@ TEST(Validate, MountsMayNotMeet) {
   policy.mounts.push_back({*HostPath::parse("/b"), *GuestPath::parse("/data/x"), Access::kReadOnly});
   EXPECT_EQ(error_of(policy), "mount.to: two mounts are at \"/data/x\"");
   policy.mounts[1].to = *GuestPath::parse("/data");
-  EXPECT_EQ(error_of(policy), "mount.to: the mounts at \"/data/x\" and \"/data\" lie inside each other: put them side by side");
+  EXPECT_EQ(error_of(policy),
+            "mount.to: the mounts at \"/data/x\" and \"/data\" lie inside each other: put them side by side");
   policy.mounts[1].to = *GuestPath::parse("/data/x/y");
   EXPECT_NE(error_of(policy), "no error");
   policy.mounts[1].to = *GuestPath::parse("/data/xy");
@@ -59,7 +82,8 @@ TEST(Validate, MountsMayNotMeet) {
 TEST(Validate, MountsAreCounted) {
   Policy policy;
   for (std::size_t i = 0; i < kMostMounts; ++i) {
-    policy.mounts.push_back({*HostPath::parse("/a"), *GuestPath::parse("/data/" + std::to_string(i)), Access::kReadOnly});
+    policy.mounts.push_back(
+        {*HostPath::parse("/a"), *GuestPath::parse("/data/" + std::to_string(i)), Access::kReadOnly});
   }
   EXPECT_EQ(error_of(policy), "no error");
   policy.mounts.push_back({*HostPath::parse("/a"), *GuestPath::parse("/data/more"), Access::kReadOnly});

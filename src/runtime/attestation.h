@@ -1,7 +1,9 @@
 #pragma once
-/// Attestation: what really confines a cell, read back from the kernel after it was built and before any guest code ran.
+/// Attestation: what really confines a cell, read back from the kernel after it was built and before any guest code
+/// ran.
 ///
-/// Nothing here is copied from the request. `weaknesses` names in plain words whatever was asked for and is not enforced.
+/// Nothing here is copied from the request. `weaknesses` names in plain words whatever was asked for and is not
+/// enforced.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,7 +14,7 @@
 namespace brig::runtime {
 
 struct Attestation {
-  std::string runtime;                  ///< "process", "gvisor", …
+  std::string runtime;  ///< "process", "gvisor", …
   policy::Boundary boundary = policy::Boundary::kSharedKernel;
   std::string kernel;                   ///< "Linux 6.18.0"
   std::vector<std::string> namespaces;  ///< those that differ from the host's: "user", "pid", "mnt", "net", …
@@ -26,21 +28,21 @@ struct Attestation {
     std::uint32_t filters = 0;   ///< filters the kernel says are installed
   } seccomp;
   struct Landlock {
-    int abi = 0;                 ///< 0 = the kernel has none
+    int abi = 0;  ///< 0 = the kernel has none
     std::uint32_t rules = 0;
   } landlock;
-  std::string lsm_label;         ///< empty where the host has none
+  std::string lsm_label;  ///< empty where the host has none
   struct Cgroup {
-    std::string version;         ///< "v1", "v2", "hybrid", "none"
+    std::string version;                        ///< "v1", "v2", "hybrid", "none"
     std::optional<std::uint64_t> memory_bytes;  ///< as the kernel has it now
     std::optional<std::uint64_t> pids;
     std::optional<std::uint32_t> cpu_millis;
   } cgroup;
   struct RootFs {
     bool is_read_only = false;
-    std::string image;           ///< "host", or a template's digest
+    std::string image;  ///< "host", or a template's digest
   } rootfs;
-  std::string network;           ///< "none"
+  std::string network;  ///< "none"
   std::vector<std::string> weaknesses;
 };
 

@@ -7,10 +7,10 @@
 namespace brig::runtime {
 
 struct CellReport {
-  Usage usage;                       ///< wall is the cell's whole life
-  std::uint64_t memory_kills = 0;    ///< processes the out-of-memory killer ended inside
-  std::uint64_t pids_refusals = 0;   ///< forks refused by the pids limit
-  bool has_expired = false;          ///< the lifetime ended it
+  Usage usage;                      ///< wall is the cell's whole life
+  std::uint64_t memory_kills = 0;   ///< processes the out-of-memory killer ended inside
+  std::uint64_t pids_refusals = 0;  ///< forks refused by the pids limit
+  bool has_expired = false;         ///< the lifetime ended it
 };
 
 }  // namespace brig::runtime

@@ -8,17 +8,17 @@
 namespace brig::runtime {
 
 enum class Cause : std::uint8_t {
-  kExited,        ///< `value` is the exit code, 0–255
-  kSignalled,     ///< `value` is the signal
-  kTimeout,       ///< the command's wall-clock limit
-  kCpuLimit,      ///< the CPU-seconds limit
-  kMemoryLimit,   ///< an out-of-memory kill inside the sandbox
-  kDiskLimit,     ///< ended by the file-size signal
-  kOutputLimit,   ///< wrote more than the policy's output_total
-  kPidsLimit,     ///< could not be started: the sandbox has no process left
-  kPolicyKill,    ///< the system-call filter (SIGSYS) or an audit rule ended it
-  kScreened,      ///< the pre-screen denied it; it never ran
-  kExpired,       ///< the sandbox's time-to-live
+  kExited,       ///< `value` is the exit code, 0–255
+  kSignalled,    ///< `value` is the signal
+  kTimeout,      ///< the command's wall-clock limit
+  kCpuLimit,     ///< the CPU-seconds limit
+  kMemoryLimit,  ///< an out-of-memory kill inside the sandbox
+  kDiskLimit,    ///< ended by the file-size signal
+  kOutputLimit,  ///< wrote more than the policy's output_total
+  kPidsLimit,    ///< could not be started: the sandbox has no process left
+  kPolicyKill,   ///< the system-call filter (SIGSYS) or an audit rule ended it
+  kScreened,     ///< the pre-screen denied it; it never ran
+  kExpired,      ///< the sandbox's time-to-live
 };
 
 /// What it used. Zero where the host could not measure.

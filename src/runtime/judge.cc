@@ -22,7 +22,8 @@ Ending ending_of(const GuestWord& word, const CellReport& cell, const policy::Li
     case SIGSYS: return {Cause::kPolicyKill, word.value};
     case SIGKILL:
       // The hard CPU limit kills; whoever ignores SIGXCPU meets it.
-      if (limits.cpu_time && std::max(word.cpu, cell.usage.cpu) >= *limits.cpu_time) return {Cause::kCpuLimit, word.value};
+      if (limits.cpu_time && std::max(word.cpu, cell.usage.cpu) >= *limits.cpu_time)
+        return {Cause::kCpuLimit, word.value};
       return {Cause::kSignalled, word.value};
     default: return {Cause::kSignalled, word.value};
   }

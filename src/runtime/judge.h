@@ -1,8 +1,9 @@
 #pragma once
 /// judge(): what a run's end means, from everything that was seen of it. Pure.
 ///
-/// Two witnesses: the host (timer, byte counts, the cell's figures), which is believed, and the agent inside, which says how
-/// the program ended and is believed only where the host saw nothing else. A guest that lies changes its own status and no more.
+/// Two witnesses: the host (timer, byte counts, the cell's figures), which is believed, and the agent inside, which
+/// says how the program ended and is believed only where the host saw nothing else. A guest that lies changes its own
+/// status and no more.
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,13 +37,14 @@ struct Observed {
   HostAct act = HostAct::kNone;
   std::optional<GuestWord> word;
   CellReport cell;
-  Milliseconds wall{0};         ///< of the command
+  Milliseconds wall{0};  ///< of the command
   bool is_output_elided = false;
 };
 
 struct Verdict {
   Exit exit;
-  std::vector<std::string> limits_hit;  ///< limits that were met without ending the program: "memory", "pids", "disk", "output"
+  std::vector<std::string>
+      limits_hit;  ///< limits that were met without ending the program: "memory", "pids", "disk", "output"
   bool operator==(const Verdict&) const = default;
 };
 

@@ -1,9 +1,9 @@
 #pragma once
-/// Runtime and Cell: what every wall implements. Commands, terminals, files and code contexts are not here: they go over
-/// the cell's byte stream as the guest protocol (guest/session.h) and are the same on all walls.
+/// Runtime and Cell: what every wall implements. Commands, terminals, files and code contexts are not here: they go
+/// over the cell's byte stream as the guest protocol (guest/session.h) and are the same on all walls.
 ///
-/// Life: probe() and admit() answer before anything exists; create() gives a Cell; destroying the Cell object is the certain
-/// end (synchronous kill), destroy() the polite one that also reports. One thread, the caller's io_context.
+/// Life: probe() and admit() answer before anything exists; create() gives a Cell; destroying the Cell object is the
+/// certain end (synchronous kill), destroy() the polite one that also reports. One thread, the caller's io_context.
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,9 +40,9 @@ struct Capabilities {
 };
 
 struct CellSpec {
-  std::string id;                  ///< 1–64 of [a-z0-9-]; names the cgroup and shows in errors
+  std::string id;  ///< 1–64 of [a-z0-9-]; names the cgroup and shows in errors
   policy::Policy policy;
-  Milliseconds lifetime{0};        ///< the kernel ends the cell after this, whatever else is stopped
+  Milliseconds lifetime{0};  ///< the kernel ends the cell after this, whatever else is stopped
 };
 
 class Cell {
@@ -66,12 +66,14 @@ class Runtime {
 
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
-  /// Host folders in which destroying a cell writes when the wall's own helpers were killed: for a caller that confines itself.
+  /// Host folders in which destroying a cell writes when the wall's own helpers were killed: for a caller that confines
+  /// itself.
   [[nodiscard]] virtual std::vector<std::string> cleanup_folders() const { return {}; }
   /// Thorough: really tries what create() needs. Takes milliseconds; for doctor and `auto`.
   virtual Probe probe() = 0;
-  /// Whether *all* of the policy can be enforced here. Cheap, and before anything exists. The weaknesses it returns are what the
-  /// attestation will name; with OnWeakness::kRefuse a non-empty list is an error (kUnsupported) that names them.
+  /// Whether *all* of the policy can be enforced here. Cheap, and before anything exists. The weaknesses it returns are
+  /// what the attestation will name; with OnWeakness::kRefuse a non-empty list is an error (kUnsupported) that names
+  /// them.
   virtual Result<std::vector<std::string>> admit(const policy::Policy& policy) = 0;
   virtual Task<std::unique_ptr<Cell>> create(CellSpec spec) = 0;
 };

@@ -1,8 +1,8 @@
 #pragma once
 /// Capture: the head and the tail of one output stream, in memory that does not grow with it.
 ///
-/// The first half of the limit is kept as it comes, the rest goes through a ring of the other half; what falls out of the ring is
-/// counted as elided. Two allocations in a whole life, none per chunk.
+/// The first half of the limit is kept as it comes, the rest goes through a ring of the other half; what falls out of
+/// the ring is counted as elided. Two allocations in a whole life, none per chunk.
 #include <cstddef>
 #include <cstdint>
 #include <memory>

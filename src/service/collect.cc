@@ -33,7 +33,8 @@ bool is_ignored(std::string_view path, const std::vector<std::string>& ignored) 
 /// Errors that mean that no further file can be written either.
 bool is_hosts_end(const Error& error) {
   const int number = error.os_error();
-  return number == ENOSPC || number == EDQUOT || number == EROFS || number == EIO || number == EMFILE || number == ENFILE;
+  return number == ENOSPC || number == EDQUOT || number == EROFS || number == EIO || number == EMFILE ||
+         number == ENFILE;
 }
 
 /// What became of one file: its size, or why it was skipped. An Error is trouble for all that follow.
@@ -102,7 +103,8 @@ OutFiles select_files(const guest::Listing& listing, std::uint64_t device, const
   return found;
 }
 
-Task<OutFiles> list_files(guest::Session& session, GuestPath folder, std::vector<std::string> ignored, CollectLimits limits) {
+Task<OutFiles> list_files(guest::Session& session, GuestPath folder, std::vector<std::string> ignored,
+                          CollectLimits limits) {
   auto root = session.stat(folder);
   auto listing = session.list({.path = folder, .depth = kOutDepthMax, .max_entries = guest::kEntriesMax});
   CO_TRY(const guest::FileEntry about, co_await std::move(root));
@@ -110,7 +112,8 @@ Task<OutFiles> list_files(guest::Session& session, GuestPath folder, std::vector
   co_return select_files(entries, about.device, ignored, limits);
 }
 
-Task<> collect_files(guest::Session& session, GuestPath folder, OutFiles& files, OutFolder& target, CollectLimits limits) {
+Task<> collect_files(guest::Session& session, GuestPath folder, OutFiles& files, OutFolder& target,
+                     CollectLimits limits) {
   Bytes left = limits.bytes;
   for (OutFile& file : files.files) {
     if (!file.skipped.empty()) continue;

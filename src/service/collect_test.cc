@@ -4,11 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <boost/asio/io_context.hpp>
 
 #include "async/run.h"
 #include "service/testing/fake_session.h"
@@ -18,10 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
+using testing::FakeSession;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using testing::FakeSession;
 
 class CollectTest : public ::testing::Test {
  protected:
@@ -50,7 +51,8 @@ class CollectTest : public ::testing::Test {
     return all.str();
   }
   std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(fs::recursive_directory_iterator(root_), fs::recursive_directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(fs::recursive_directory_iterator(root_), fs::recursive_directory_iterator()));
   }
 
   FakeSession session_;
@@ -79,8 +81,8 @@ TEST_F(CollectTest, MasksModes) {
 }
 
 TEST_F(CollectTest, RefusesHostileNames) {
-  for (const char* name : {"../evil", "/etc/evil", "a/../../evil", "..", ".", "", "a//b", "a/", "new\nline", "\x1b[2J", "\xff\xfe",
-                           "\xc2\x9b"}) {
+  for (const char* name : {"../evil", "/etc/evil", "a/../../evil", "..", ".", "", "a//b", "a/", "new\nline", "\x1b[2J",
+                           "\xff\xfe", "\xc2\x9b"}) {
     session_.add(name, "x");
   }
   session_.add(std::string(256, 'n'), "x");

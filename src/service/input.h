@@ -1,8 +1,8 @@
 #pragma once
 /// HostInput: a descriptor of the host (brig's standard input) as a program's input, without touching its flags.
 ///
-/// The descriptor's open file is shared with whoever started us, so it must not become non-blocking: readiness comes from an epoll
-/// of its own, and what epoll refuses (regular files) is always ready.
+/// The descriptor's open file is shared with whoever started us, so it must not become non-blocking: readiness comes
+/// from an epoll of its own, and what epoll refuses (regular files) is always ready.
 #include <cstddef>
 #include <span>
 

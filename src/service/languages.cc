@@ -51,8 +51,9 @@ Result<const Language*> find_language(std::string_view name) {
     known.insert(known.end(), language.aliases.begin(), language.aliases.end());
     list += (list.empty() ? "" : ", ") + std::string(language.name);
   }
-  return Error(Code::kInvalidArgument, "unknown language \"" + printable(name, 40) + "\"" + did_you_mean(wanted, known) +
-                                           ": Brig knows " + list + ", and any program after --");
+  return Error(Code::kInvalidArgument, "unknown language \"" + printable(name, 40) + "\"" +
+                                           did_you_mean(wanted, known) + ": Brig knows " + list +
+                                           ", and any program after --");
 }
 
 const Language* language_of_file(std::string_view file_name) {
@@ -68,18 +69,21 @@ const Language* language_of_file(std::string_view file_name) {
 Result<Launch> launch_of(const Script& script) {
   const Language& language = *script.language;
   if (script.text.size() > kSourceMax) {
-    return Error(Code::kInvalidArgument, "the program is " + std::to_string(script.text.size() >> 20) +
-                                             " MB of source, and Brig takes at most 16 MB: give data with --in instead");
+    return Error(Code::kInvalidArgument,
+                 "the program is " + std::to_string(script.text.size() >> 20) +
+                     " MB of source, and Brig takes at most 16 MB: give data with --in instead");
   }
   if (!is_utf8(script.text)) {
-    return Error(Code::kInvalidArgument, "the program is not UTF-8 text, so it is no " + std::string(language.name) +
-                                             " source: convert it (iconv -t UTF-8), or run a binary with --in FILE and after --");
+    return Error(Code::kInvalidArgument,
+                 "the program is not UTF-8 text, so it is no " + std::string(language.name) +
+                     " source: convert it (iconv -t UTF-8), or run a binary with --in FILE and after --");
   }
   const bool is_file = script.origin == Origin::kFile;
   const std::string place = is_file ? std::string(kWorkspace) + script.name
                                     : std::string(kOwnFolder) + "main" + std::string(language.extension);
   auto program = TRY(GuestPath::parse(place).context("the program's file name"));
-  if (is_file && program.name() != script.name) return Error(Code::kInvalidArgument, "the program has no usable file name");
+  if (is_file && program.name() != script.name)
+    return Error(Code::kInvalidArgument, "the program has no usable file name");
 
   Launch launch;
   launch.argv.emplace_back(language.interpreter);
@@ -98,9 +102,9 @@ Result<Launch> launch_of(const Script& script) {
 }
 
 std::string missing_interpreter(const Language& language) {
-  return "no " + std::string(language.interpreter) + " in the template's PATH (/usr/local/bin:/usr/bin:/bin): install " +
-         std::string(language.package) + " (apt-get install " + std::string(language.package) +
-         ") or use another template";
+  return "no " + std::string(language.interpreter) +
+         " in the template's PATH (/usr/local/bin:/usr/bin:/bin): install " + std::string(language.package) +
+         " (apt-get install " + std::string(language.package) + ") or use another template";
 }
 
 }  // namespace brig::service

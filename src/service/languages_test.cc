@@ -38,7 +38,8 @@ TEST(LanguageOfFile, GoesByTheExtension) {
 }
 
 TEST(LaunchOf, PutsAFileIntoTheWorkspaceAndCodeBeside) {
-  const Script file{.language = &language("bash"), .origin = Origin::kFile, .name = "x.sh", .text = "ls", .arguments = {"-a"}};
+  const Script file{
+      .language = &language("bash"), .origin = Origin::kFile, .name = "x.sh", .text = "ls", .arguments = {"-a"}};
   const Launch launch = *launch_of(file);
   EXPECT_THAT(launch.argv, ElementsAre("bash", "/workspace/x.sh", "-a"));
   ASSERT_EQ(launch.files.size(), 1U);
@@ -48,7 +49,8 @@ TEST(LaunchOf, PutsAFileIntoTheWorkspaceAndCodeBeside) {
 }
 
 TEST(LaunchOf, RunsPythonUnderTheDriver) {
-  const Script script{.language = &language("python"), .origin = Origin::kFile, .name = "a.py", .text = "1", .arguments = {"x"}};
+  const Script script{
+      .language = &language("python"), .origin = Origin::kFile, .name = "a.py", .text = "1", .arguments = {"x"}};
   const Launch launch = *launch_of(script);
   EXPECT_THAT(launch.argv, ElementsAre("python3", "/tmp/.brig/driver.py", "file", "/workspace/a.py", "x"));
   ASSERT_EQ(launch.files.size(), 3U);

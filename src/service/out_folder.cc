@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t kNameMax = 255;
 
-/// Opens the folder `name` of `parent`: one component, no symbolic link, and not out of `parent` even if it is moved meanwhile.
+/// Opens the folder `name` of `parent`: one component, no symbolic link, and not out of `parent` even if it is moved
+/// meanwhile.
 Result<Fd> open_folder(FdRef parent, const std::string& name) {
   open_how how{};
   how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
@@ -79,7 +80,8 @@ Result<OutFolder> OutFolder::open(const HostPath& path) {
   if (::mkdir(text.c_str(), 0755) != 0 && errno != EEXIST) return Error::last_system("make folder " + text);
   Fd folder(::open(text.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.is_open()) return Error::last_system("open folder " + text);
-  if (::faccessat(folder.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) return Error::last_system("write to folder " + text);
+  if (::faccessat(folder.get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
+    return Error::last_system("write to folder " + text);
   return OutFolder(path, std::move(folder));
 }
 
@@ -109,7 +111,8 @@ Result<> OutFolder::Writer::write(std::span<const std::byte> bytes) {
 }
 
 Result<> OutFolder::Writer::finish(bool is_executable) {
-  if (::fchmod(file_.get(), is_executable ? 0755 : 0644) != 0) return Error::last_system("set the mode of \"" + printable(name_) + "\"");
+  if (::fchmod(file_.get(), is_executable ? 0755 : 0644) != 0)
+    return Error::last_system("set the mode of \"" + printable(name_) + "\"");
   if (::renameat(parent_.get(), temporary_.c_str(), parent_.get(), name_.c_str()) != 0) {
     if (errno == EISDIR) return Error(Code::kDenied, "\"" + printable(name_) + "\" is in the way and is a folder");
     return Error::last_system("name \"" + printable(name_) + "\"");

@@ -1,9 +1,10 @@
 #pragma once
 /// OutFolder: the host folder of --out, into which names and bytes that a guest chose are written.
 ///
-/// Nothing a guest can name leaves the folder: every component is checked (check_name), parents are opened relative to the
-/// folder's descriptor with RESOLVE_BENEATH and without symbolic links, and a file is written under a name of ours with O_EXCL and
-/// then renamed, so a symbolic link that lies in the way is replaced and never followed. Modes are 0644 or 0755. Blocks.
+/// Nothing a guest can name leaves the folder: every component is checked (check_name), parents are opened relative to
+/// the folder's descriptor with RESOLVE_BENEATH and without symbolic links, and a file is written under a name of ours
+/// with O_EXCL and then renamed, so a symbolic link that lies in the way is replaced and never followed. Modes are 0644
+/// or 0755. Blocks.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -19,8 +20,8 @@ namespace brig::service {
 /// Folders inside each other that are written.
 inline constexpr std::size_t kOutDepthMax = 32;
 
-/// The components of a relative path that a guest gave, or kInvalidArgument with the reason: empty, absolute, ".", "..", control
-/// characters, not UTF-8, a component over 255 bytes, deeper than kOutDepthMax.
+/// The components of a relative path that a guest gave, or kInvalidArgument with the reason: empty, absolute, ".",
+/// "..", control characters, not UTF-8, a component over 255 bytes, deeper than kOutDepthMax.
 Result<std::vector<std::string_view>> check_guest_name(std::string_view path);
 
 class OutFolder {
@@ -43,7 +44,8 @@ class OutFolder {
    private:
     friend class OutFolder;
     Writer(Fd parent, Fd file, std::string temporary, std::string name)
-        : parent_(std::move(parent)), file_(std::move(file)), temporary_(std::move(temporary)), name_(std::move(name)) {}
+        : parent_(std::move(parent)), file_(std::move(file)), temporary_(std::move(temporary)), name_(std::move(name)) {
+    }
     Fd parent_;
     Fd file_;
     std::string temporary_;

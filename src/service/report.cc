@@ -1,8 +1,9 @@
 #include "service/report.h"
 
-#include <boost/json/value.hpp>
 #include <csignal>
 #include <cstring>
+
+#include <boost/json/value.hpp>
 
 #include "base/text.h"
 #include "json/json.h"
@@ -89,7 +90,8 @@ std::string seconds(Milliseconds time) {
 /// "ok", "error (exit code 3)", "signal 11 (Segmentation fault)", "memory_limit"
 std::string ending(const runtime::Exit& exit) {
   std::string text(status_of(exit));
-  if (exit.cause == runtime::Cause::kExited && exit.value != 0) text += " (exit code " + std::to_string(exit.value) + ")";
+  if (exit.cause == runtime::Cause::kExited && exit.value != 0)
+    text += " (exit code " + std::to_string(exit.value) + ")";
   if (exit.cause == runtime::Cause::kSignalled) {
     const char* name = ::sigdescr_np(exit.value);
     text += " " + std::to_string(exit.value) + (name != nullptr ? " (" + std::string(name) + ")" : "");
@@ -145,23 +147,28 @@ std::string to_json(const Error& failure) {
 std::string bars(const RunReport& report, const policy::Policy& policy) {
   const runtime::Attestation& a = report.attestation;
   const runtime::Usage& usage = report.exit.usage;
-  std::string text = "status     " + ending(report.exit) + " in " + seconds(usage.wall) + ", " + seconds(usage.cpu) + " of CPU, " +
-                     std::to_string(usage.peak_memory.count >> 20) + " MB at most";
+  std::string text = "status     " + ending(report.exit) + " in " + seconds(usage.wall) + ", " + seconds(usage.cpu) +
+                     " of CPU, " + std::to_string(usage.peak_memory.count >> 20) + " MB at most";
   if (!report.limits_hit.empty()) text += "; met: " + joined(report.limits_hit, ", ");
-  text += "\nisolation  " + a.runtime + " wall, " + std::string(policy::to_string(a.boundary)) + " (" + a.kernel + "); namespaces " +
-          joined(a.namespaces, " ") + "; capabilities " + a.capabilities + (a.no_new_privs ? ", no new privileges" : "") +
-          "; seccomp allows " + std::to_string(a.seccomp.allowed) + " calls, else " + a.seccomp.default_action +
+  text += "\nisolation  " + a.runtime + " wall, " + std::string(policy::to_string(a.boundary)) + " (" + a.kernel +
+          "); namespaces " + joined(a.namespaces, " ") + "; capabilities " + a.capabilities +
+          (a.no_new_privs ? ", no new privileges" : "") + "; seccomp allows " + std::to_string(a.seccomp.allowed) +
+          " calls, else " + a.seccomp.default_action +
           (a.landlock.abi > 0 ? "; Landlock ABI " + std::to_string(a.landlock.abi) : "");
-  text += "\ntime       " + format(policy.limits.timeout) + ", ended by the host, and by the kernel should the host be stuck";
-  const auto limit = [](const auto& value, const auto& show) { return value ? show(*value) : std::string("not enforced"); };
-  text += "\nresources  memory " + limit(a.cgroup.memory_bytes, [](std::uint64_t n) { return format(Bytes{n}); }) + ", processes " +
-          limit(a.cgroup.pids, [](std::uint64_t n) { return std::to_string(n); }) + ", CPU " +
+  text += "\ntime       " + format(policy.limits.timeout) +
+          ", ended by the host, and by the kernel should the host be stuck";
+  const auto limit = [](const auto& value, const auto& show) {
+    return value ? show(*value) : std::string("not enforced");
+  };
+  text += "\nresources  memory " + limit(a.cgroup.memory_bytes, [](std::uint64_t n) { return format(Bytes{n}); }) +
+          ", processes " + limit(a.cgroup.pids, [](std::uint64_t n) { return std::to_string(n); }) + ", CPU " +
           limit(a.cgroup.cpu_millis, [](std::uint32_t n) { return std::to_string(n / 10) + " %"; }) + " (cgroup " +
           a.cgroup.version + "); disk " + format(policy.limits.disk) + ", output " + format(policy.limits.output);
   text += "\negress     " + a.network;
-  text += "\nsecrets    root " + a.rootfs.image + (a.rootfs.is_read_only ? ", read-only" : ", writable") +
-          "; user " + a.user_mapping + "; nothing of the host's environment, descriptors or processes";
-  text += std::string("\ndestroy    ") + (report.trouble ? "see below" : "every process, mount and file of the sandbox is gone") + "\n";
+  text += "\nsecrets    root " + a.rootfs.image + (a.rootfs.is_read_only ? ", read-only" : ", writable") + "; user " +
+          a.user_mapping + "; nothing of the host's environment, descriptors or processes";
+  text += std::string("\ndestroy    ") +
+          (report.trouble ? "see below" : "every process, mount and file of the sandbox is gone") + "\n";
   return text;
 }
 
@@ -180,8 +187,8 @@ std::string remarks(const RunReport& report, bool has_out) {
   std::size_t figures = 0;
   for (const RichResult& result : report.results.items()) figures += result.find("image/png") != nullptr ? 1 : 0;
   if (figures > 0 && !has_out) {
-    say(std::to_string(figures) + (figures == 1 ? " figure was" : " figures were") + " drawn and not kept: --out DIR saves " +
-        (figures == 1 ? "it" : "them"));
+    say(std::to_string(figures) + (figures == 1 ? " figure was" : " figures were") +
+        " drawn and not kept: --out DIR saves " + (figures == 1 ? "it" : "them"));
   }
   if (has_out) {
     std::size_t skipped = 0;
@@ -189,7 +196,8 @@ std::string remarks(const RunReport& report, bool has_out) {
       if (!file.skipped.empty() && ++skipped <= 5) say("left out \"" + file.path + "\": " + file.skipped);
     }
     if (skipped > 5 || report.files.unlisted > 0) {
-      say(std::to_string(skipped - std::min<std::size_t>(skipped, 5) + report.files.unlisted) + " further entries were left out");
+      say(std::to_string(skipped - std::min<std::size_t>(skipped, 5) + report.files.unlisted) +
+          " further entries were left out");
     }
   }
   if (report.trouble) say(report.trouble->message());

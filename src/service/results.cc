@@ -1,6 +1,7 @@
 #include "service/results.h"
 
 #include <array>
+
 #include <boost/json/value.hpp>
 
 #include "json/json.h"
@@ -24,7 +25,8 @@ std::string text_of(const boost::json::object& object, std::string_view key) {
 
 std::optional<RichResult> result_of(const boost::json::object& object) {
   const auto* data = object.if_contains("data");
-  if (data == nullptr || !data->is_object() || data->get_object().empty() || data->get_object().size() > kFormsMax) return {};
+  if (data == nullptr || !data->is_object() || data->get_object().empty() || data->get_object().size() > kFormsMax)
+    return {};
   RichResult result;
   for (const auto& [mime, form] : data->get_object()) {
     if (!is_mime(mime) || !form.is_string()) return {};

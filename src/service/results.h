@@ -1,8 +1,8 @@
 #pragma once
 /// Results: the JSON lines a program (through its language's driver) wrote to descriptor 3, taken as hostile.
 ///
-/// A line is {"type": "result", "data": {MIME: text or base64}} or {"type": "error", "name", "value", "traceback"}. What is malformed,
-/// too long or too much is counted and forgotten: the bounds below hold whatever the guest sends.
+/// A line is {"type": "result", "data": {MIME: text or base64}} or {"type": "error", "name", "value", "traceback"}.
+/// What is malformed, too long or too much is counted and forgotten: the bounds below hold whatever the guest sends.
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -15,9 +15,10 @@ namespace brig::service {
 inline constexpr std::size_t kResultLineMax = std::size_t{10} << 20;   ///< bytes of one line
 inline constexpr std::size_t kResultBytesMax = std::size_t{32} << 20;  ///< bytes kept of all lines together
 inline constexpr std::size_t kResultsMax = 256;
-inline constexpr std::size_t kFormsMax = 16;                           ///< MIME types of one result
+inline constexpr std::size_t kFormsMax = 16;  ///< MIME types of one result
 
-/// One thing a program showed, in its forms by MIME type. Binary forms (image/png …) are base64, as the driver sent them.
+/// One thing a program showed, in its forms by MIME type. Binary forms (image/png …) are base64, as the driver sent
+/// them.
 struct RichResult {
   std::vector<std::pair<std::string, std::string>> forms;
   /// The form of that type, or null.

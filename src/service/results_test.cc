@@ -14,7 +14,9 @@ void put(Results& results, std::string_view text) { results.append(std::as_bytes
 
 TEST(Results, TakesLinesHoweverTheyAreCut) {
   Results results;
-  for (const char c : std::string(R"({"type":"result","data":{"text/plain":"5","text/html":"<b>"}})" "\n")) put(results, {&c, 1});
+  for (const char c : std::string(R"({"type":"result","data":{"text/plain":"5","text/html":"<b>"}})"
+                                  "\n"))
+    put(results, {&c, 1});
   put(results, R"({"type":"error","name":"E","value":"v","traceback":"t"})");
   results.finish();
   ASSERT_THAT(results.items(), SizeIs(1));
@@ -26,9 +28,10 @@ TEST(Results, TakesLinesHoweverTheyAreCut) {
 
 TEST(Results, DropsWhatIsMalformedAndGoesOn) {
   Results results;
-  for (const char* line : {"nonsense", "[1]", "{}", R"({"type":"other"})", R"({"type":"result"})", R"({"type":"result","data":{}})",
-                           R"({"type":"result","data":{"nomime":"x"}})", R"({"type":"result","data":{"a/\nb":"x"}})",
-                           R"({"type":"result","data":{"a/b":{"deep":1}}})", R"({"type":"result","data":{"a/b":1}})", "\xff"}) {
+  for (const char* line :
+       {"nonsense", "[1]", "{}", R"({"type":"other"})", R"({"type":"result"})", R"({"type":"result","data":{}})",
+        R"({"type":"result","data":{"nomime":"x"}})", R"({"type":"result","data":{"a/\nb":"x"}})",
+        R"({"type":"result","data":{"a/b":{"deep":1}}})", R"({"type":"result","data":{"a/b":1}})", "\xff"}) {
     put(results, std::string(line) + "\n");
   }
   put(results, "\n{\"type\":\"result\",\"data\":{\"a/b\":\"x\"}}\n");

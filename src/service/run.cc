@@ -22,8 +22,8 @@ using runtime::HostAct;
 constexpr Milliseconds kStartLimit{10'000};    ///< to create a sandbox, and to start a program in it
 constexpr Milliseconds kCollectLimit{30'000};  ///< to list and bring out files
 constexpr Milliseconds kDestroyLimit{10'000};
-/// How much longer than the command's time limit the kernel lets the sandbox live: the host's own timer comes first, and there is
-/// time to bring files out.
+/// How much longer than the command's time limit the kernel lets the sandbox live: the host's own timer comes first,
+/// and there is time to bring files out.
 constexpr Milliseconds kLifetimeSlack{10'000};
 /// After the program's end: how long its last output may take while nothing comes, and how often that is granted.
 constexpr Milliseconds kDrainGrace{100};
@@ -61,10 +61,7 @@ Task<> finish_all(std::vector<Task<>> writes) {
 class Run final : public guest::OutputSink {
  public:
   Run(const asio::any_io_executor& executor, TaskSpec spec, RunObserver& observer)
-      : executor_(executor),
-        over_(executor),
-        spec_(std::move(spec)),
-        observer_(observer),
+      : executor_(executor), over_(executor), spec_(std::move(spec)), observer_(observer),
         report_{.out = Capture(spec_.policy.limits.output), .err = Capture(spec_.policy.limits.output)} {}
 
   Task<RunReport> go(runtime::Runtime& runtime);
@@ -90,7 +87,8 @@ class Run final : public guest::OutputSink {
   RunObserver& observer_;
   Launch launch_;
   std::optional<OutFolder> folder_;
-  std::unique_ptr<guest::Session> session_;  ///< until the cell is destroyed: an agent without it would end by itself meanwhile
+  std::unique_ptr<guest::Session>
+      session_;  ///< until the cell is destroyed: an agent without it would end by itself meanwhile
   std::shared_ptr<guest::Process> process_;
   Clock::time_point started_;
   std::uint64_t printed_ = 0;  ///< stdout and stderr
@@ -123,8 +121,10 @@ Task<RunReport> Run::go(runtime::Runtime& runtime) {
     CO_TRY(folder_, OutFolder::open(*spec_.out));
   }
   CO_TRY_VOID(runtime.admit(spec_.policy));
-  runtime::CellSpec cell_spec{.id = spec_.id, .policy = spec_.policy, .lifetime = spec_.policy.limits.timeout + kLifetimeSlack};
-  CO_TRY(const auto cell, co_await with_timeout(kStartLimit, runtime.create(std::move(cell_spec)), "creating the sandbox"));
+  runtime::CellSpec cell_spec{
+      .id = spec_.id, .policy = spec_.policy, .lifetime = spec_.policy.limits.timeout + kLifetimeSlack};
+  CO_TRY(const auto cell,
+         co_await with_timeout(kStartLimit, runtime.create(std::move(cell_spec)), "creating the sandbox"));
   report_.attestation = cell->attestation();
   CO_TRY_VOID(observer_.on_created());
 
@@ -176,7 +176,8 @@ Task<> Run::live(runtime::Cell& cell) {
   co_return Result<>();
 }
 
-/// Sends the files and the command when it is called and returns the waiting for the answers: one round trip, one packet.
+/// Sends the files and the command when it is called and returns the waiting for the answers: one round trip, one
+/// packet.
 Task<> Run::start(guest::Session& session) {
   std::vector<Task<>> writes;
   bool is_large = false;
@@ -189,7 +190,9 @@ Task<> Run::start(guest::Session& session) {
 }
 
 Task<std::unique_ptr<guest::Process>> Run::exec(guest::Session& session) {
-  return session.exec({.argv = launch_.argv, .env = environment_of(spec_.policy), .has_stdin = spec_.input.is_open(),
+  return session.exec({.argv = launch_.argv,
+                       .env = environment_of(spec_.policy),
+                       .has_stdin = spec_.input.is_open(),
                        .wants_results = true},
                       *this);
 }
@@ -212,7 +215,8 @@ Task<> Run::finish_start(std::vector<Task<>> writes, Task<std::unique_ptr<guest:
   co_return std::move(process).error();
 }
 
-/// A command that does not exist ends as it does in a shell; no process left is the pids limit. Everything else is our failure.
+/// A command that does not exist ends as it does in a shell; no process left is the pids limit. Everything else is our
+/// failure.
 void Run::could_not_start(const Error& error) {
   if (error.os_error() == EAGAIN) {
     observed_.act = HostAct::kNoProcessLeft;
@@ -264,7 +268,8 @@ std::optional<std::vector<std::string>> Run::inputs() const {
   const GuestPath workspace = *GuestPath::parse("/workspace");
   std::vector<std::string> paths;
   const auto add = [&](const GuestPath& path) {
-    if (path.is_within(workspace)) paths.push_back(path.text().substr(std::min(path.text().size(), workspace.text().size() + 1)));
+    if (path.is_within(workspace))
+      paths.push_back(path.text().substr(std::min(path.text().size(), workspace.text().size() + 1)));
   };
   for (const GuestFile& file : launch_.files) add(file.path);
   for (const policy::Mount& mount : spec_.policy.mounts) {

@@ -1,8 +1,8 @@
 #pragma once
 /// run_task(): the whole life of one task in one sandbox: admit, create, write, run, watch, collect, destroy, judge.
 ///
-/// The guest is hostile and decides only its own fate: if it forges, floods, hangs or dies, the report says so. An Error means that
-/// *we* could not do our part. One thread; cancelling the task destroys the sandbox.
+/// The guest is hostile and decides only its own fate: if it forges, floods, hangs or dies, the report says so. An
+/// Error means that *we* could not do our part. One thread; cancelling the task destroys the sandbox.
 #include <optional>
 #include <span>
 #include <string>
@@ -31,7 +31,7 @@ struct TaskSpec {
   std::string id;  ///< as CellSpec::id
   policy::Policy policy;
   std::variant<Script, Command> program;
-  FdRef input;                  ///< the program's standard input; not open = /dev/null. Read as it is, never made non-blocking
+  FdRef input;  ///< the program's standard input; not open = /dev/null. Read as it is, never made non-blocking
   std::optional<HostPath> out;  ///< where files and figures are written
   bool wants_files = false;     ///< RunReport::files even without `out`
 };
@@ -40,10 +40,11 @@ struct TaskSpec {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
-  /// The sandbox exists and nothing that the guest sent has been read: the moment to give up what is not needed any more. An Error ends
-  /// the run.
+  /// The sandbox exists and nothing that the guest sent has been read: the moment to give up what is not needed any
+  /// more. An Error ends the run.
   virtual Result<> on_created() { return {}; }
-  /// The next bytes of a stream's head (see Capture); what comes after it is in the report. A view valid during the call.
+  /// The next bytes of a stream's head (see Capture); what comes after it is in the report. A view valid during the
+  /// call.
   virtual void on_head(guest::Stream stream, std::span<const std::byte> bytes) = 0;
 };
 
@@ -56,15 +57,15 @@ struct RunReport {
   Results results;
   OutFiles files;
   std::vector<std::string> figures;  ///< names below `out` of the captured figures
-  std::optional<Error> trouble;      ///< ours, after the program had run: `out` is full, the sandbox could not be removed …
+  std::optional<Error> trouble;  ///< ours, after the program had run: `out` is full, the sandbox could not be removed …
   runtime::Attestation attestation;
 };
 
 /// The environment of every program, before the policy's own variables.
 std::vector<std::string> environment_of(const policy::Policy& policy);
 
-/// `runtime` and `observer` outlive the task. kInvalidArgument if the spec cannot be run at all (nothing was started), kUnsupported if
-/// the runtime cannot enforce the policy, kNotFound if the template lacks the interpreter.
+/// `runtime` and `observer` outlive the task. kInvalidArgument if the spec cannot be run at all (nothing was started),
+/// kUnsupported if the runtime cannot enforce the policy, kNotFound if the template lacks the interpreter.
 Task<RunReport> run_task(runtime::Runtime& runtime, TaskSpec spec, RunObserver& observer);
 
 }  // namespace brig::service

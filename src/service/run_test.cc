@@ -3,11 +3,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 
-#include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include <boost/asio/io_context.hpp>
 
 #include "async/run.h"
 #include "async/timer.h"
@@ -18,13 +19,13 @@
 namespace brig::service {
 namespace {
 
+using guest::Exited;
+using runtime::Cause;
+using runtime::testing::ScriptedGuest;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using guest::Exited;
-using runtime::Cause;
-using runtime::testing::ScriptedGuest;
 
 class Live final : public RunObserver {
  public:
@@ -83,7 +84,8 @@ TEST_F(RunTask, RunsACommandAndReportsHowItEnded) {
 }
 
 TEST_F(RunTask, WritesTheProgramBeforeItRuns) {
-  spec_.program = Script{.language = *find_language("bash"), .origin = Origin::kFile, .name = "a.sh", .text = "ls", .arguments = {"x"}};
+  spec_.program = Script{
+      .language = *find_language("bash"), .origin = Origin::kFile, .name = "a.sh", .text = "ls", .arguments = {"x"}};
   ASSERT_TRUE(run_against_end({}).has_value());
   EXPECT_EQ(written_["/workspace/a.sh"], "ls");
   EXPECT_THAT(argv_, ElementsAre("bash", "/workspace/a.sh", "x"));
@@ -209,14 +211,19 @@ TEST_F(RunTask, CollectsFilesAndFigures) {
   std::string folder = std::filesystem::temp_directory_path() / "brig-run-XXXXXX";
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
   spec_.out = *HostPath::parse(folder);
-  spec_.program = Script{.language = *find_language("bash"), .origin = Origin::kFile, .name = "a.sh", .text = "ls", .arguments = {}};
+  spec_.program = Script{
+      .language = *find_language("bash"), .origin = Origin::kFile, .name = "a.sh", .text = "ls", .arguments = {}};
   const auto report = run_against(
       [](ScriptedGuest& guest, std::uint32_t channel) {
-        guest.run(channel, "", "", Exited{}, R"({"type":"result","data":{"image/png":"aGk="}})" "\n"
-                                             R"({"type":"error","name":"E","value":"v","traceback":"t"})" "\n");
+        guest.run(channel, "", "", Exited{},
+                  R"({"type":"result","data":{"image/png":"aGk="}})"
+                  "\n"
+                  R"({"type":"error","name":"E","value":"v","traceback":"t"})"
+                  "\n");
       },
       [](ScriptedGuest& guest) {
-        guest.left = {{"a.sh", {"ls"}}, {"figure-1.png", {"mine"}}, {"link", {"", guest::FileType::kSymlink}}, {"../up", {"x"}}};
+        guest.left = {
+            {"a.sh", {"ls"}}, {"figure-1.png", {"mine"}}, {"link", {"", guest::FileType::kSymlink}}, {"../up", {"x"}}};
       });
   ASSERT_TRUE(report.has_value()) << report.error().message();
   EXPECT_FALSE(report->trouble.has_value());
@@ -233,8 +240,9 @@ TEST_F(RunTask, CollectsFilesAndFigures) {
 
 TEST_F(RunTask, AGuestThatLiesAboutItsFilesKeepsItsStatus) {
   spec_.wants_files = true;
-  const auto report = run_against([](ScriptedGuest& guest, std::uint32_t channel) { guest.run(channel, "", "", Exited{}); },
-                                  [](ScriptedGuest& guest) { guest.is_lying_about_lists = true; });
+  const auto report =
+      run_against([](ScriptedGuest& guest, std::uint32_t channel) { guest.run(channel, "", "", Exited{}); },
+                  [](ScriptedGuest& guest) { guest.is_lying_about_lists = true; });
   ASSERT_TRUE(report.has_value());
   EXPECT_EQ(status_of(report->exit), "ok");
   EXPECT_THAT(report->note, HasSubstr("incomplete"));

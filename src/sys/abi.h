@@ -1,5 +1,6 @@
 #pragma once
-/// Kernel constants newer than the headers of Debian 12 (Linux 6.1), each with its source. Support is probed at run time.
+/// Kernel constants newer than the headers of Debian 12 (Linux 6.1), each with its source. Support is probed at run
+/// time.
 #include <linux/landlock.h>
 #include <sys/syscall.h>
 

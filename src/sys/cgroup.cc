@@ -57,12 +57,13 @@ bool is_writable_folder(const std::string& path) { return ::access(path.c_str(),
 
 struct Hierarchy {
   std::string mount_point;
-  std::string root;  ///< the part of the hierarchy that is mounted there
+  std::string root;                                ///< the part of the hierarchy that is mounted there
   std::set<std::string, std::less<>> controllers;  ///< v1 only
   bool is_v2 = false;
 };
 
-/// Cgroup file systems of /proc/self/mountinfo (proc(5)): fields 4 and 5 are root and mount point, after " - " come type, source, options.
+/// Cgroup file systems of /proc/self/mountinfo (proc(5)): fields 4 and 5 are root and mount point, after " - " come
+/// type, source, options.
 std::vector<Hierarchy> parse_mountinfo(std::string_view mountinfo) {
   std::vector<Hierarchy> found;
   for (std::string_view line : split(mountinfo, '\n')) {
@@ -72,7 +73,9 @@ std::vector<Hierarchy> parse_mountinfo(std::string_view mountinfo) {
     const auto after = split(line.substr(dash + 3), ' ');
     if (before.size() < 6 || after.size() < 3) continue;
     if (after[0] != "cgroup" && after[0] != "cgroup2") continue;
-    Hierarchy hierarchy{.mount_point = std::string(before[4]), .root = std::string(before[3]), .controllers = {},
+    Hierarchy hierarchy{.mount_point = std::string(before[4]),
+                        .root = std::string(before[3]),
+                        .controllers = {},
                         .is_v2 = after[0] == "cgroup2"};
     for (std::string_view option : split(after[2], ',')) hierarchy.controllers.emplace(option);
     found.push_back(std::move(hierarchy));
@@ -105,7 +108,8 @@ std::string v2_parent(const Hierarchy& hierarchy, std::string_view self_cgroup, 
   std::string own = own_v2_path(self_cgroup);
   // A group with processes of its own may not have children with controllers: look one level up as well.
   for (int level = 0; level < 2 && own.size() > 1; ++level) {
-    if (is_writable_folder(top + own) && ::access((top + own + "/cgroup.subtree_control").c_str(), W_OK) == 0) return top + own;
+    if (is_writable_folder(top + own) && ::access((top + own + "/cgroup.subtree_control").c_str(), W_OK) == 0)
+      return top + own;
     const std::size_t slash = own.rfind('/');
     if (slash == std::string::npos) break;
     own.resize(slash);
@@ -190,8 +194,9 @@ Result<> enable_controllers(const std::string& folder) {
   return {};
 }
 
-/// The share of the processors of all sandboxes together. A group of its own would have the weight of one ordinary process, and on a
-/// busy machine every sandbox would wait; a processor's worth of weight each processor keeps them on a par with the host's processes.
+/// The share of the processors of all sandboxes together. A group of its own would have the weight of one ordinary
+/// process, and on a busy machine every sandbox would wait; a processor's worth of weight each processor keeps them on
+/// a par with the host's processes.
 Result<> weigh(const std::string& top, bool is_v2) {
   const long processors = std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L);
   if (is_v2) return write_file(top + "/cpu.weight", std::to_string(std::min(100 * processors, 10'000L)));
@@ -215,7 +220,8 @@ Result<> limit_memory(const std::string& folder, bool is_v2, Bytes memory) {
   const std::string bytes = std::to_string(memory.count);
   if (is_v2) {
     TRY(write_file(folder + "/memory.max", bytes));
-    // The file is absent on kernels without swap accounting; then there is no swap to take either, or read_limits would lie.
+    // The file is absent on kernels without swap accounting; then there is no swap to take either, or read_limits would
+    // lie.
     if (::access((folder + "/memory.swap.max").c_str(), F_OK) == 0) TRY(write_file(folder + "/memory.swap.max", "0"));
     TRY(write_file(folder + "/memory.oom.group", "0"));
     return {};
@@ -323,7 +329,8 @@ Result<> Cgroup::destroy() {
 
 namespace {
 
-/// Kills what is in a v1 group. By pid, because v1 knows nothing else; a pid read here belongs to the group until it is reaped.
+/// Kills what is in a v1 group. By pid, because v1 knows nothing else; a pid read here belongs to the group until it is
+/// reaped.
 void kill_members(const std::string& folder) {
   const auto text = read_file(folder + "/cgroup.procs", 1 << 20);
   if (!text.has_value()) return;
@@ -368,8 +375,9 @@ void sweep_cgroups(const CgroupTree& tree, Milliseconds age) {
       if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
       struct stat info = {};
       if (::fstatat(::dirfd(folder.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0) continue;
-      if ((now.tv_sec - info.st_mtim.tv_sec) * 1000 < age.count()) continue;  // perhaps its first process has not joined yet
-      (void)::unlinkat(::dirfd(folder.get()), entry->d_name, AT_REMOVEDIR);   // refused (EBUSY) while a process is in it
+      if ((now.tv_sec - info.st_mtim.tv_sec) * 1000 < age.count())
+        continue;  // perhaps its first process has not joined yet
+      (void)::unlinkat(::dirfd(folder.get()), entry->d_name, AT_REMOVEDIR);  // refused (EBUSY) while a process is in it
     }
   }
 }

@@ -1,10 +1,10 @@
 #pragma once
 /// Cgroups: one group per sandbox, on cgroup v1, v2 and hybrid hosts.
 ///
-/// CgroupTree is where groups may be made on this host (found once, read-only). Cgroup is one group: made, limited, read and removed
-/// by one owner. v1 has one folder per controller, v2 one in all; callers see no difference, except how a process gets in: v2 by
-/// clone3 (`clone_target`), v1 by writing "0" to `join_files` from inside, which takes no global lock (moving another process
-/// by its pid does, and waits 8–25 ms at random).
+/// CgroupTree is where groups may be made on this host (found once, read-only). Cgroup is one group: made, limited,
+/// read and removed by one owner. v1 has one folder per controller, v2 one in all; callers see no difference, except
+/// how a process gets in: v2 by clone3 (`clone_target`), v1 by writing "0" to `join_files` from inside, which takes no
+/// global lock (moving another process by its pid does, and waits 8–25 ms at random).
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,13 +25,13 @@ struct CgroupTree {
   std::string memory;  ///< parent folder for new groups; on v2 the three are the same
   std::string pids;
   std::string cpu;
-  std::string why_not; ///< if something is missing: the reason, for people
+  std::string why_not;  ///< if something is missing: the reason, for people
   [[nodiscard]] bool has_all() const { return !memory.empty() && !pids.empty() && !cpu.empty(); }
   bool operator==(const CgroupTree&) const = default;
 };
 
-/// Finds the tree from the text of /proc/self/mountinfo and /proc/self/cgroup. `root` is prefixed to every path that is then looked
-/// at, so that tests can give a made-up tree; "" on a real host. Looks only; makes nothing.
+/// Finds the tree from the text of /proc/self/mountinfo and /proc/self/cgroup. `root` is prefixed to every path that is
+/// then looked at, so that tests can give a made-up tree; "" on a real host. Looks only; makes nothing.
 CgroupTree find_cgroup_tree(std::string_view mountinfo, std::string_view self_cgroup, const std::string& root = "");
 /// The tree of this process.
 CgroupTree find_own_cgroup_tree();
@@ -89,7 +89,8 @@ Result<> remove_cgroup(const CgroupTree& tree, const std::string& name);
 /// The folders brig/ that hold all groups, as far as they exist.
 std::vector<std::string> cgroup_folders(const CgroupTree& tree);
 
-/// Removes the empty groups below brig/ that are older than `age`: what killed wardens left. Groups with processes are alive.
+/// Removes the empty groups below brig/ that are older than `age`: what killed wardens left. Groups with processes are
+/// alive.
 void sweep_cgroups(const CgroupTree& tree, Milliseconds age);
 
 }  // namespace brig::sys

@@ -51,10 +51,11 @@ TEST_F(FakeTree, V1IsFoundPerController) {
 }
 
 TEST_F(FakeTree, HybridTakesEachControllerWhereItIs) {
-  for (const char* name : {"memory", "pids", "cpu,cpuacct", "unified"}) fs::create_directories(root_ + "/sys/fs/cgroup/" + name);
+  for (const char* name : {"memory", "pids", "cpu,cpuacct", "unified"})
+    fs::create_directories(root_ + "/sys/fs/cgroup/" + name);
   file("/sys/fs/cgroup/unified/cgroup.controllers", "hugetlb\n");
-  const CgroupTree tree =
-      find_cgroup_tree(std::string(kV1) + "33 20 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n", "0::/\n", root_);
+  const CgroupTree tree = find_cgroup_tree(
+      std::string(kV1) + "33 20 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n", "0::/\n", root_);
   EXPECT_EQ(tree.version, CgroupVersion::kHybrid);
   EXPECT_EQ(tree.memory, root_ + "/sys/fs/cgroup/memory");
 }
@@ -81,13 +82,15 @@ TEST_F(FakeTree, NothingMountedIsSaid) {
   EXPECT_EQ(Cgroup::create(tree, "x", {}).error().code(), Code::kUnsupported);
 }
 
-/// v2 groups in a made-up tree: the kernel's control files are made beforehand where a real one would make them at mkdir.
+/// v2 groups in a made-up tree: the kernel's control files are made beforehand where a real one would make them at
+/// mkdir.
 TEST_F(FakeTree, V2GroupIsLimitedWithoutSwapAndReadBack) {
   const std::string top = "/sys/fs/cgroup";
   file(top + "/cgroup.controllers", "cpu memory pids\n");
   file(top + "/cgroup.subtree_control", "");
   const CgroupTree tree = find_cgroup_tree(kV2, "0::/\n", root_);
-  // A real kernel fills brig/<name>; mkdir of an existing folder fails, so what create() makes stays empty and the first limit is refused.
+  // A real kernel fills brig/<name>; mkdir of an existing folder fails, so what create() makes stays empty and the
+  // first limit is refused.
   const auto group = Cgroup::create(tree, "one", {.memory = mebibytes(64), .pids = 5, .cpu_millis = 500});
   ASSERT_FALSE(group.has_value()) << "a tree without control files must not look limited";
   EXPECT_THAT(group.error().message(), testing::HasSubstr("subtree_control"));

@@ -17,14 +17,18 @@ namespace {
 Result<> drop_capabilities(bool has_dac_override) {
   for (unsigned long capability = 0; capability < 64; ++capability) {
     if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) < 0) break;  // past the last one
-    // Without CAP_SETPCAP (an ordinary user) the bounding set cannot be changed, and need not be: no_new_privs closes what it bounds.
-    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EPERM) return Error::last_system("drop a capability");
+    // Without CAP_SETPCAP (an ordinary user) the bounding set cannot be changed, and need not be: no_new_privs closes
+    // what it bounds.
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EPERM)
+      return Error::last_system("drop a capability");
   }
-  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return Error::last_system("clear ambient capabilities");
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+    return Error::last_system("clear ambient capabilities");
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[2] = {};
   if (::syscall(SYS_capget, &header, sets) < 0) return Error::last_system("read capabilities");
-  const std::uint32_t kept = has_dac_override ? sets[0].permitted & (1U << CAP_DAC_OVERRIDE) : 0;  // an ordinary user has none to keep
+  const std::uint32_t kept =
+      has_dac_override ? sets[0].permitted & (1U << CAP_DAC_OVERRIDE) : 0;  // an ordinary user has none to keep
   sets[0] = {.effective = kept, .permitted = kept, .inheritable = 0};
   sets[1] = {};
   if (::syscall(SYS_capset, &header, sets) < 0) return Error::last_system("drop capabilities");
@@ -52,7 +56,8 @@ Result<> restrict_files(std::span<const std::string> writable) {
   const std::uint64_t everything_but_running = ruleset.handled_access_fs & ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE};
   for (const std::string& path : writable) TRY(allow(rules.ref(), path, everything_but_running));
   TRY(allow(rules.ref(), "/proc", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR));
-  if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) < 0) return Error::last_system("restrict ourselves with Landlock");
+  if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) < 0)
+    return Error::last_system("restrict ourselves with Landlock");
   return {};
 }
 

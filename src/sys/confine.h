@@ -10,12 +10,13 @@ namespace brig::sys {
 /// What a process of ours keeps.
 struct Kept {
   std::span<const std::string> writable;  ///< folders below which files may be read, made, written and removed
-  bool has_dac_override = false;          ///< CAP_DAC_OVERRIDE if it is there, to write into somebody's folder; Landlock bounds where
+  bool has_dac_override =
+      false;  ///< CAP_DAC_OVERRIDE if it is there, to write into somebody's folder; Landlock bounds where
 };
 
-/// No new privileges; no capability but what is kept, in any set; with Landlock, no execution, and no file opened by path outside
-/// `kept.writable` and /proc (descriptors that are open already stay usable). On a kernel without Landlock the rest still happens.
-/// Every act must succeed. For a single-threaded process; children made before are not touched.
+/// No new privileges; no capability but what is kept, in any set; with Landlock, no execution, and no file opened by
+/// path outside `kept.writable` and /proc (descriptors that are open already stay usable). On a kernel without Landlock
+/// the rest still happens. Every act must succeed. For a single-threaded process; children made before are not touched.
 Result<> confine_self(const Kept& kept);
 
 }  // namespace brig::sys

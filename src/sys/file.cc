@@ -12,8 +12,8 @@ namespace {
 
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-/// MFD_EXEC (Linux 6.3, linux/memfd.h): says that executing is meant, also where vm.memfd_noexec is set. Older kernels refuse the
-/// unknown flag and need none.
+/// MFD_EXEC (Linux 6.3, linux/memfd.h): says that executing is meant, also where vm.memfd_noexec is set. Older kernels
+/// refuse the unknown flag and need none.
 Result<Fd> make_memfd(const char* name, bool is_executable) {
   constexpr unsigned kMfdExec = 0x0010U;
   constexpr unsigned kBase = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -42,7 +42,8 @@ Result<std::string> read_all(FdRef fd, std::size_t limit) {
   std::size_t used = 0;
   while (true) {
     text.resize(std::min(limit + 1, std::max<std::size_t>(used * 2, 4096)));
-    if (used == text.size()) return Error(Code::kExhausted, "the file is larger than " + std::to_string(limit) + " bytes");
+    if (used == text.size())
+      return Error(Code::kExhausted, "the file is larger than " + std::to_string(limit) + " bytes");
     const ssize_t count = ::read(fd.get(), text.data() + used, text.size() - used);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return Error::last_system("read");

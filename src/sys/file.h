@@ -29,7 +29,8 @@ Result<> write_file(const std::string& path, std::string_view text);
 Result<> set_nonblocking(FdRef fd, bool is_nonblocking);
 
 /// A memfd holding a copy of `source`'s bytes, sealed against every change and executable.
-/// An executed program can be overwritten through /proc/<pid>/exe (CVE-2019-5736); a sealed copy cannot, and it is not the file on disk.
+/// An executed program can be overwritten through /proc/<pid>/exe (CVE-2019-5736); a sealed copy cannot, and it is not
+/// the file on disk.
 Result<Fd> sealed_copy(FdRef source, const char* name);
 /// A sealed memfd holding `bytes`.
 Result<Fd> sealed_memfd(std::string_view bytes, const char* name);

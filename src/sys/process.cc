@@ -156,7 +156,8 @@ Result<Child> spawn(const std::string& program, std::span<const std::string> arg
   ::sigprocmask(SIG_SETMASK, &all, &before);  // a handler of ours must not run in the child that shares our memory
   alignas(16) static thread_local std::array<char, 64 * 1024> stack;
   int pidfd = -1;
-  const int pid = ::clone(run_spawned, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &job, &pidfd);
+  const int pid =
+      ::clone(run_spawned, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &job, &pidfd);
   const int clone_error = errno;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return Error::system(clone_error, "start " + program);

@@ -45,8 +45,8 @@ class Child {
   pid_t pid_ = 0;
 };
 
-/// clone3 with CLONE_PIDFD added. In the child the optional is empty. For single-threaded programs only: the child runs on.
-/// `cgroup`: an open cgroup v2 folder to be born in, or not open.
+/// clone3 with CLONE_PIDFD added. In the child the optional is empty. For single-threaded programs only: the child runs
+/// on. `cgroup`: an open cgroup v2 folder to be born in, or not open.
 Result<std::optional<Child>> clone(std::uint64_t flags, FdRef cgroup);
 
 /// Whether this process has exactly one thread: only such a one may go on running C++ in a fork of itself.
@@ -58,12 +58,13 @@ struct Inherited {
   int as = -1;
 };
 
-/// In a child that is about to exec: every signal's default action and an empty mask; what a parent ignores would stay ignored. Only
-/// makes system calls.
+/// In a child that is about to exec: every signal's default action and an empty mask; what a parent ignores would stay
+/// ignored. Only makes system calls.
 void reset_signals();
 
-/// In a child that is about to exec: makes exactly these descriptors survive the exec, under their numbers. Only makes system calls.
-/// Every source must be below 180; numbers from 190 on are used on the way. False, with errno, if the kernel refuses.
+/// In a child that is about to exec: makes exactly these descriptors survive the exec, under their numbers. Only makes
+/// system calls. Every source must be below 180; numbers from 190 on are used on the way. False, with errno, if the
+/// kernel refuses.
 bool place_descriptors(std::span<const Inherited> fds);
 
 /// Starts `program` with exactly these arguments, environment and descriptors; nothing else of ours is inherited.

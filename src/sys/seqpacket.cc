@@ -29,7 +29,8 @@ Result<> send_message(FdRef socket, std::span<const std::byte> bytes, std::span<
   if (bytes.size() > kMaxMessage || fds.size() > kMaxMessageFds) {
     return Error(Code::kInvalidArgument, "the message is larger than the protocol allows");
   }
-  iovec part{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};  // sendmsg does not write to it
+  iovec part{.iov_base = const_cast<std::byte*>(bytes.data()),
+             .iov_len = bytes.size()};  // sendmsg does not write to it
   msghdr header{};
   header.msg_iov = &part;
   header.msg_iovlen = 1;
@@ -65,7 +66,8 @@ Result<Message> receive_message(FdRef socket, std::span<std::byte> buffer) {
   ssize_t count = 0;
   while ((count = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC)) < 0) {
     if (errno == EINTR) continue;
-    // A peer that closed with a message of ours unread is reported as a reset, once, before the messages it had sent; then they follow.
+    // A peer that closed with a message of ours unread is reported as a reset, once, before the messages it had sent;
+    // then they follow.
     if (errno == ECONNRESET) continue;
     if (errno == EAGAIN) return Error::last_system("nothing to receive");
     return Error::last_system("receive a message");

@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "async/task_group.h"
 #include "agent_process.h"
+#include "async/task_group.h"
 
 namespace brig::guest {
 namespace {
@@ -61,21 +61,23 @@ TEST_F(SessionTest, NamesWhatCouldNotBeStartedAndWhy) {
 
 TEST_F(SessionTest, LooksForTheProgramInTheCommandsOwnPath) {
   Collected output;
-  const auto process =
-      await(session_->exec({.argv = {"true"}, .env = {"PATH=/no/such/folder"}, .cwd = "/"}, output));
+  const auto process = await(session_->exec({.argv = {"true"}, .env = {"PATH=/no/such/folder"}, .cwd = "/"}, output));
   EXPECT_EQ(process.error().os_error(), ENOENT);
 }
 
 TEST_F(SessionTest, ACommandInheritsNothing) {
   Collected output;
-  auto process = start({.argv = {"/bin/sh", "-c", "/usr/bin/env; pwd; umask; ls /proc/self/fd; grep -E 'Sig(Ign|Blk)' /proc/self/status"},
-                        .env = {"A=b"},
-                        .cwd = "/usr"},
-                       output);
+  auto process =
+      start({.argv = {"/bin/sh", "-c",
+                      "/usr/bin/env; pwd; umask; ls /proc/self/fd; grep -E 'Sig(Ign|Blk)' /proc/self/status"},
+             .env = {"A=b"},
+             .cwd = "/usr"},
+            output);
   ASSERT_NE(process, nullptr);
   EXPECT_EQ(finish(*process).value, 0);
-  EXPECT_EQ(output.out(),
-            "A=b\nPWD=/usr\n/usr\n0022\n0\n1\n2\n3\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");  // 3: ls itself
+  EXPECT_EQ(
+      output.out(),
+      "A=b\nPWD=/usr\n/usr\n0022\n0\n1\n2\n3\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");  // 3: ls itself
   EXPECT_EQ(output.err(), "");
 }
 
@@ -122,7 +124,10 @@ TEST_F(SessionTest, TenMegabytesGoThroughCat) {
 
 TEST_F(SessionTest, AProgramThatClosesItsInputDoesNotBlockTheWriter) {
   Collected output;
-  auto process = start({.argv = {"sh", "-c", "exec <&-; read line <&1 2>/dev/null; echo closed; sleep 0.05"}, .cwd = "/", .has_stdin = true}, output);
+  auto process = start({.argv = {"sh", "-c", "exec <&-; read line <&1 2>/dev/null; echo closed; sleep 0.05"},
+                        .cwd = "/",
+                        .has_stdin = true},
+                       output);
   const std::string text(1'000'000, 'x');
   const auto fed = await(feed(*process, text));  // all dropped, or refused because the program has ended
   EXPECT_TRUE(fed.has_value() || fed.error().code() == Code::kUnavailable);
@@ -131,7 +136,8 @@ TEST_F(SessionTest, AProgramThatClosesItsInputDoesNotBlockTheWriter) {
 
 TEST_F(SessionTest, SignalsReachTheWholeProcessGroup) {
   Collected output;
-  auto process = start({.argv = {"sh", "-c", "sleep 100 & trap 'echo caught; exit 7' TERM; echo ready; wait"}, .cwd = "/"}, output);
+  auto process = start(
+      {.argv = {"sh", "-c", "sleep 100 & trap 'echo caught; exit 7' TERM; echo ready; wait"}, .cwd = "/"}, output);
   while (output.out().empty()) io_.run_one();
   EXPECT_TRUE(process->signal(SIGTERM).has_value());
   EXPECT_EQ(finish(*process).value, 7);  // drained: the sleep in the background is gone as well
@@ -142,7 +148,9 @@ TEST_F(SessionTest, SignalsReachTheWholeProcessGroup) {
 
 TEST_F(SessionTest, ATerminalHasItsSizeAndCanBeResized) {
   Collected output;
-  auto process = start({.argv = {"sh", "-c", "test -t 0 && test -t 1 && test -t 2 && tty </dev/tty >/dev/null && stty size; read line; stty size; read x || echo end"},
+  auto process = start({.argv = {"sh", "-c",
+                                 "test -t 0 && test -t 1 && test -t 2 && tty </dev/tty >/dev/null && stty size; read "
+                                 "line; stty size; read x || echo end"},
                         .cwd = "/",
                         .terminal = TerminalSize{.rows = 33, .columns = 101}},
                        output);
@@ -172,7 +180,8 @@ TEST_F(SessionTest, TwentyCommandsAtOnce) {
   std::vector<std::unique_ptr<Process>> processes;
   for (int i = 0; i < 20; ++i) {
     outputs.push_back(std::make_unique<Collected>());
-    processes.push_back(start({.argv = {"sh", "-c", "seq 1000; exit " + std::to_string(i)}, .cwd = "/"}, *outputs.back()));
+    processes.push_back(
+        start({.argv = {"sh", "-c", "seq 1000; exit " + std::to_string(i)}, .cwd = "/"}, *outputs.back()));
   }
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(finish(*processes[static_cast<std::size_t>(i)]).value, i);
@@ -183,7 +192,8 @@ TEST_F(SessionTest, TwentyCommandsAtOnce) {
 TEST_F(SessionTest, TooManyOperationsAreRefusedHere) {
   Collected output;
   std::vector<std::unique_ptr<Process>> processes;
-  for (std::uint32_t i = 0; i < kChannelsMax; ++i) processes.push_back(start({.argv = {"sleep", "100"}, .cwd = "/"}, output));
+  for (std::uint32_t i = 0; i < kChannelsMax; ++i)
+    processes.push_back(start({.argv = {"sleep", "100"}, .cwd = "/"}, output));
   const auto refused = await(session_->exec({.argv = {"true"}, .cwd = "/"}, output));
   EXPECT_EQ(refused.error().code(), Code::kExhausted);
   processes.clear();
@@ -219,7 +229,11 @@ TEST_F(SessionTest, ABackgroundProcessMayHoldTheOutputAndIsKilledWithTheChannel)
   const pid_t sleeper = std::stoi(output.out().substr(output.out().find('\n') + 1));
   EXPECT_EQ(::kill(sleeper, 0), 0);
   process.reset();
-  EXPECT_EQ(shell("while kill -0 " + std::to_string(sleeper) + " && ! grep -q 'State:.Z' /proc/" + std::to_string(sleeper) + "/status; do sleep 0.01; done 2>/dev/null", output).value, 0);
+  EXPECT_EQ(shell("while kill -0 " + std::to_string(sleeper) + " && ! grep -q 'State:.Z' /proc/" +
+                      std::to_string(sleeper) + "/status; do sleep 0.01; done 2>/dev/null",
+                  output)
+                .value,
+            0);
 }
 
 TEST_F(SessionTest, DestroyingAProcessKillsIt) {

@@ -44,7 +44,9 @@ class FilesTest : public SessionTest {
 
 TEST_F(FilesTest, WritesWithModeAndParents) {
   EXPECT_EQ(error_of(await(session_->write_file(path("a/b/c"), bytes_of("text"), {}))), ENOENT);
-  EXPECT_EQ(error_of(await(session_->write_file(path("a/b/c"), bytes_of("text"), {.mode = 0750, .creates_parents = true}))), 0);
+  EXPECT_EQ(
+      error_of(await(session_->write_file(path("a/b/c"), bytes_of("text"), {.mode = 0750, .creates_parents = true}))),
+      0);
   EXPECT_EQ(contents("a/b/c"), "text");
   EXPECT_EQ(static_cast<unsigned>(fs::status(root_ + "/a/b/c").permissions()), 0750U);
   EXPECT_EQ(error_of(await(session_->write_file(path("a/b/c"), bytes_of("x"), {.is_exclusive = true}))), EEXIST);
@@ -72,7 +74,9 @@ TEST_F(FilesTest, WritesFromASource) {
   };
   ASSERT_EQ(error_of(await(session_->write_file(path("source"), source, {}))), 0);
   EXPECT_EQ(contents("source").size(), 10 * kPayloadMax);
-  const ByteSource failing = [](std::span<std::byte>) -> Result<std::size_t> { return Error(Code::kUnavailable, "no more"); };
+  const ByteSource failing = [](std::span<std::byte>) -> Result<std::size_t> {
+    return Error(Code::kUnavailable, "no more");
+  };
   EXPECT_EQ(await(session_->write_file(path("failing"), failing, {})).error().message(), "no more");
 }
 

@@ -21,8 +21,9 @@ class HostileHost {
   }
   HostileHost& data(std::size_t size, std::uint32_t channel, Stream stream = Stream::kIn) {
     std::vector<std::byte> frame(kHeaderSize + size);
-    encode_header({.length = static_cast<std::uint32_t>(size), .type = Type::kData, .stream = stream, .channel = channel},
-                  std::span(frame).first<kHeaderSize>());
+    encode_header(
+        {.length = static_cast<std::uint32_t>(size), .type = Type::kData, .stream = stream, .channel = channel},
+        std::span(frame).first<kHeaderSize>());
     return raw(frame);
   }
   HostileHost& raw(std::span<const std::byte> bytes) {
@@ -63,11 +64,15 @@ TEST(HostileHost, GreetsTwice) { EXPECT_EQ(HostileHost().say(Hello{}, 0).say(Hel
 
 TEST(HostileHost, SpeaksAnotherVersion) { EXPECT_EQ(HostileHost().say(Hello{.version = 99}, 0).end(), kBroken); }
 
-TEST(HostileHost, UsesAChannelThatNobodyOpened) { EXPECT_EQ(HostileHost().say(Hello{}, 0).say(Signal{.number = 9}, 5).end(), kBroken); }
+TEST(HostileHost, UsesAChannelThatNobodyOpened) {
+  EXPECT_EQ(HostileHost().say(Hello{}, 0).say(Signal{.number = 9}, 5).end(), kBroken);
+}
 
 TEST(HostileHost, OpensAChannelTwice) { EXPECT_EQ(HostileHost().say(Hello{}, 0).exec(1).exec(1).end(), kBroken); }
 
-TEST(HostileHost, SendsWhatOnlyTheGuestMaySend) { EXPECT_EQ(HostileHost().say(Hello{}, 0).say(Started{.pid = 1}, 1).end(), kBroken); }
+TEST(HostileHost, SendsWhatOnlyTheGuestMaySend) {
+  EXPECT_EQ(HostileHost().say(Hello{}, 0).say(Started{.pid = 1}, 1).end(), kBroken);
+}
 
 TEST(HostileHost, SendsMoreInputThanItHasCreditFor) {
   HostileHost host;
@@ -83,7 +88,9 @@ TEST(HostileHost, SendsInputOnAnOutputStream) {
   EXPECT_EQ(HostileHost().say(Hello{}, 0).exec(1, Exec::kHasStdin).data(1, 1, Stream::kOut).end(), kBroken);
 }
 
-TEST(HostileHost, SendsEmptyData) { EXPECT_EQ(HostileHost().say(Hello{}, 0).exec(1, Exec::kHasStdin).data(0, 1).end(), kBroken); }
+TEST(HostileHost, SendsEmptyData) {
+  EXPECT_EQ(HostileHost().say(Hello{}, 0).exec(1, Exec::kHasStdin).data(0, 1).end(), kBroken);
+}
 
 TEST(HostileHost, LateMessagesForAChannelThatIsOverAreHarmless) {
   HostileHost host;

@@ -1,13 +1,13 @@
-/// Fault injection: every single system call of every process that makes, watches and removes a sandbox fails once with ENOMEM.
-/// Whatever fails, the owner gets an answer in time, and no process, group or mount is left.
+/// Fault injection: every single system call of every process that makes, watches and removes a sandbox fails once with
+/// ENOMEM. Whatever fails, the owner gets an answer in time, and no process, group or mount is left.
 ///
-/// The test traces (ptrace) a driver, which owns a runtime and one sandbox, and all that descends from it. A failing call is one that is
-/// not made: getpid is called in its place and its result replaced. The helper that holds an id mapping is not watched: it does nothing
-/// but wait for its end.
+/// The test traces (ptrace) a driver, which owns a runtime and one sandbox, and all that descends from it. A failing
+/// call is one that is not made: getpid is called in its place and its result replaced. The helper that holds an id
+/// mapping is not watched: it does nothing but wait for its end.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -40,7 +40,10 @@ namespace brig {
 namespace {
 
 enum class Role : std::uint8_t { kDriver, kLauncher, kWarden, kHelper, kInit, kProgram };
-enum class Mode : std::uint8_t { kService, kOnce };  ///< brig-launch with wardens, or one launcher that is the warden, as brig run has it
+enum class Mode : std::uint8_t {
+  kService,
+  kOnce
+};  ///< brig-launch with wardens, or one launcher that is the warden, as brig run has it
 
 const char* name_of(Role role) {
   constexpr std::array kNames{"driver", "launcher", "warden", "id-map helper", "init", "program"};
@@ -49,9 +52,10 @@ const char* name_of(Role role) {
 
 /// Calls that cannot fail, or whose failure would not be a failure: a program that cannot even exit proves nothing.
 bool cannot_fail(unsigned long long number) {
-  static const std::set<unsigned long long> kCalls{
-      SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall, SYS_close, SYS_munmap, SYS_getpid, SYS_getppid,
-      SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_umask, SYS_sched_yield};
+  static const std::set<unsigned long long> kCalls{SYS_exit,    SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall,
+                                                   SYS_close,   SYS_munmap,     SYS_getpid,       SYS_getppid,
+                                                   SYS_gettid,  SYS_getuid,     SYS_geteuid,      SYS_getgid,
+                                                   SYS_getegid, SYS_umask,      SYS_sched_yield};
   return kCalls.contains(number);
 }
 
@@ -81,7 +85,8 @@ int drive(const std::string& id, const std::string& file, Mode mode) {
   policy.limits.memory = mebibytes(64);
   policy.mounts.push_back({.from = *HostPath::parse(file), .to = *GuestPath::parse("/data")});
   const auto runtime = runtimes::process::make_process_runtime(
-      io.get_executor(), {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch", .is_single_use = mode == Mode::kOnce});
+      io.get_executor(),
+      {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch", .is_single_use = mode == Mode::kOnce});
   runtime::CellSpec spec{.id = id, .policy = std::move(policy), .lifetime = Milliseconds(3000)};
   const auto result = run(io, live(*runtime, std::move(spec)));
   return result.has_value() ? 0 : 1;
@@ -92,15 +97,15 @@ struct Tracee {
   unsigned calls = 0;
   bool is_inside = false;
   bool is_failing = false;
-  bool is_parked = false;    ///< stopped at birth, its role not known yet
+  bool is_parked = false;  ///< stopped at birth, its role not known yet
 };
 
 /// What became of one life with one failed call.
 struct Outcome {
   int driver_status = -1;
   bool has_hung = false;
-  unsigned calls = 0;          ///< of the role that was watched, all its processes
-  std::string failed_call;     ///< number of the call that was made to fail, "" if none
+  unsigned calls = 0;       ///< of the role that was watched, all its processes
+  std::string failed_call;  ///< number of the call that was made to fail, "" if none
 };
 
 class Tracer {
@@ -123,7 +128,8 @@ class Tracer {
     }
     ::close(gate[0]);
     tracees_[driver_].role = Role::kDriver;
-    constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
+    constexpr long kOptions =
+        PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
     if (::ptrace(PTRACE_SEIZE, driver_, 0, kOptions) < 0) ADD_FAILURE() << "PTRACE_SEIZE: " << errno;
     EXPECT_EQ(::write(gate[1], "g", 1), 1);
     ::close(gate[1]);
@@ -280,7 +286,8 @@ class Fault : public testing::TestWithParam<Watched> {
     struct sigaction action{};
     action.sa_handler = [](int) {};
     ::sigaction(SIGALRM, &action, nullptr);
-    const itimerval tick{.it_interval = {.tv_sec = 0, .tv_usec = 500'000}, .it_value = {.tv_sec = 0, .tv_usec = 500'000}};
+    const itimerval tick{.it_interval = {.tv_sec = 0, .tv_usec = 500'000},
+                         .it_value = {.tv_sec = 0, .tv_usec = 500'000}};
     ::setitimer(ITIMER_REAL, &tick, nullptr);
     file_ = testing::TempDir() + "brig-fault-" + std::to_string(::getpid());
     std::ofstream(file_) << "data";
@@ -308,21 +315,24 @@ TEST_P(Fault, EveryFailedCallIsAnsweredAndLeavesNothing) {
     const Outcome outcome = Tracer(watched.role, nth, watched.mode).run(id, file_);
     if (outcome.failed_call.empty()) continue;
     ++failed;
-    const std::string what = std::string(name_of(watched.role)) + ", call " + std::to_string(nth) + " (number " + outcome.failed_call + ")";
+    const std::string what =
+        std::string(name_of(watched.role)) + ", call " + std::to_string(nth) + " (number " + outcome.failed_call + ")";
     EXPECT_FALSE(outcome.has_hung) << what;
-    EXPECT_TRUE(WIFEXITED(outcome.driver_status)) << what << ": the owner was ended by signal " << WTERMSIG(outcome.driver_status);
+    EXPECT_TRUE(WIFEXITED(outcome.driver_status))
+        << what << ": the owner was ended by signal " << WTERMSIG(outcome.driver_status);
     if (WIFEXITED(outcome.driver_status) && WEXITSTATUS(outcome.driver_status) != 0) ++answered_with_error;
     for (const std::string& folder : groups_left(id)) ADD_FAILURE() << what << " left " << folder;
     EXPECT_EQ(mounts(), before) << what;
     EXPECT_TRUE(::waitpid(-1, nullptr, __WALL | WNOHANG) < 0 && errno == ECHILD) << what << " left a process";
   }
-  std::cout << name_of(watched.role) << ": " << failed << " of " << healthy.calls << " calls failed in turn, " << answered_with_error
-            << " answered with an error\n";
+  std::cout << name_of(watched.role) << ": " << failed << " of " << healthy.calls << " calls failed in turn, "
+            << answered_with_error << " answered with an error\n";
   EXPECT_GT(answered_with_error, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Process, Fault,
-                         testing::Values(Watched{"Launcher", Role::kLauncher, Mode::kService}, Watched{"Warden", Role::kWarden, Mode::kService},
+                         testing::Values(Watched{"Launcher", Role::kLauncher, Mode::kService},
+                                         Watched{"Warden", Role::kWarden, Mode::kService},
                                          Watched{"Init", Role::kInit, Mode::kService},
                                          Watched{"WardenOfOne", Role::kWarden, Mode::kOnce}),
                          [](const auto& info) { return std::string(info.param.name); });

@@ -31,7 +31,9 @@ std::vector<int> children_of(int pid) {
 std::size_t descriptors_of(int pid) {
   std::error_code error;
   std::size_t count = 0;
-  for (auto it = std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error); it != std::filesystem::end(it); it.increment(error)) ++count;
+  for (auto it = std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error);
+       it != std::filesystem::end(it); it.increment(error))
+    ++count;
   return count;
 }
 
@@ -48,7 +50,8 @@ std::vector<std::string> groups_of(const std::string& prefix) {
   std::vector<std::string> found;
   for (const std::string& parent : std::set<std::string>{tree.memory, tree.pids, tree.cpu}) {
     std::error_code error;
-    for (auto it = std::filesystem::directory_iterator(parent + "/brig", error); it != std::filesystem::end(it); it.increment(error)) {
+    for (auto it = std::filesystem::directory_iterator(parent + "/brig", error); it != std::filesystem::end(it);
+         it.increment(error)) {
       if (it->path().filename().string().starts_with(prefix)) found.push_back(it->path());
     }
   }
@@ -61,7 +64,8 @@ class Service : public testing::Test {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root: makes sandboxes as the installed program does";
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     const std::vector<int> before = children_of(::getpid());
-    runtime_ = runtimes::process::make_process_runtime(io_.get_executor(), {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"});
+    runtime_ = runtimes::process::make_process_runtime(io_.get_executor(),
+                                                       {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"});
     for (int child : children_of(::getpid())) {
       if (std::ranges::find(before, child) == before.end()) launcher_ = child;
     }
@@ -133,7 +137,8 @@ TEST_F(Service, AKilledWardenTakesItsSandboxAndNoOther) {
   const std::vector<int> inside = children_of(pid);
   ASSERT_EQ(inside.size(), 1U);
   ::kill(pid, SIGKILL);
-  EXPECT_TRUE(eventually([&] { return ::waitpid(inside[0], nullptr, WNOHANG) == inside[0]; }));  // adopted by us: it has ended
+  EXPECT_TRUE(
+      eventually([&] { return ::waitpid(inside[0], nullptr, WNOHANG) == inside[0]; }));  // adopted by us: it has ended
   EXPECT_TRUE(eventually([&] { return groups_of(prefix_ + "1").empty(); })) << "its group stays";
   const auto report = run(io_, victim->destroy());
   EXPECT_TRUE(report.has_value());

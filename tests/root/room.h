@@ -23,9 +23,11 @@ class Room {
  public:
   /// Makes the sandbox; a failure fails the test with its message.
   explicit Room(policy::Policy policy = {}, Milliseconds lifetime = Milliseconds(60'000))
-      : runtime_(runtimes::process::make_process_runtime(io_.get_executor(), {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"})) {
+      : runtime_(runtimes::process::make_process_runtime(io_.get_executor(),
+                                                         {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"})) {
     static int serial = 0;
-    runtime::CellSpec spec{.id = "test-" + std::to_string(::getpid()) + "-" + std::to_string(serial++), .policy = std::move(policy),
+    runtime::CellSpec spec{.id = "test-" + std::to_string(::getpid()) + "-" + std::to_string(serial++),
+                           .policy = std::move(policy),
                            .lifetime = lifetime};
     id_ = spec.id;
     auto cell = brig::run(io_, runtime_->create(std::move(spec)));
@@ -46,7 +48,9 @@ class Room {
   guest::Session& session() { return *session_; }
   asio::io_context& io() { return io_; }
 
-  Answer shell(const std::string& script, Milliseconds limit = Milliseconds(20'000)) { return exec({"/bin/sh", "-c", script}, limit); }
+  Answer shell(const std::string& script, Milliseconds limit = Milliseconds(20'000)) {
+    return exec({"/bin/sh", "-c", script}, limit);
+  }
 
   Answer exec(std::vector<std::string> argv, Milliseconds limit = Milliseconds(20'000)) {
     Sink sink;

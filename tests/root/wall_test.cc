@@ -36,7 +36,8 @@ TEST(Wall, AttestsWhatTheKernelSays) {
 TEST(Wall, TheGuestSeesTheSameFromInside) {
   Room room;
   ASSERT_TRUE(room.is_ready());
-  const Answer answer = room.shell("id -u; hostname; cat /proc/self/status | grep -E 'Cap(Eff|Bnd)|NoNewPrivs|Seccomp:'; echo $$; pwd");
+  const Answer answer =
+      room.shell("id -u; hostname; cat /proc/self/status | grep -E 'Cap(Eff|Bnd)|NoNewPrivs|Seccomp:'; echo $$; pwd");
   EXPECT_THAT(answer.out, HasSubstr("1000\nbrig\n"));
   EXPECT_THAT(answer.out, HasSubstr("CapEff:\t0000000000000000"));
   EXPECT_THAT(answer.out, HasSubstr("CapBnd:\t0000000000000000"));
@@ -55,10 +56,11 @@ TEST(Wall, OffersAWorkingTerminal) {
 TEST(Wall, LoopbackInsideWorksAndNothingElseExists) {
   Room room;
   ASSERT_TRUE(room.is_ready());
-  const Answer answer = room.exec({"/usr/bin/python3", "-c",
-                                   "import socket\n"
-                                   "s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname()); print('local ok')\n"
-                                   "try:\n socket.create_connection(('192.0.2.1', 80), 2)\nexcept OSError as e: print('out:', e.strerror)\n"});
+  const Answer answer = room.exec(
+      {"/usr/bin/python3", "-c",
+       "import socket\n"
+       "s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname()); print('local ok')\n"
+       "try:\n socket.create_connection(('192.0.2.1', 80), 2)\nexcept OSError as e: print('out:', e.strerror)\n"});
   EXPECT_THAT(answer.out, HasSubstr("local ok"));
   EXPECT_THAT(answer.out, HasSubstr("out: Network is unreachable"));
 }

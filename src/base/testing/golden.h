@@ -19,7 +19,8 @@ inline void expect_golden(const std::string& path, const std::string& text) {
   ASSERT_TRUE(in.is_open()) << path << " is missing: run the test with BRIG_ACCEPT=1 and review what it writes";
   std::ostringstream kept;
   kept << in.rdbuf();
-  EXPECT_EQ(kept.str(), text) << path << " differs: if that is meant, run the test with BRIG_ACCEPT=1 and review the change";
+  EXPECT_EQ(kept.str(), text) << path
+                              << " differs: if that is meant, run the test with BRIG_ACCEPT=1 and review the change";
 }
 
 }  // namespace brig

@@ -1,15 +1,18 @@
 #pragma once
-/// The conformance suite: what every wall must do, whatever it is made of. A suite is instantiated where a wall is known:
+/// The conformance suite: what every wall must do, whatever it is made of. A suite is instantiated where a wall is
+/// known:
 ///
 ///     INSTANTIATE_TEST_SUITE_P(Process, Conformance, testing::Values(WallUnderTest{"process", make}), wall_name);
 ///
-/// The guest of every cell must be the real agent, with a shell in PATH. Skips, with the reason, where the wall cannot be built.
+/// The guest of every cell must be the real agent, with a shell in PATH. Skips, with the reason, where the wall cannot
+/// be built.
 #include <gmock/gmock.h>
 
-#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
 #include <string>
+
+#include <boost/asio/io_context.hpp>
 
 #include "async/run.h"
 #include "async/timer.h"
@@ -55,8 +58,9 @@ class Conformance : public ::testing::TestWithParam<WallUnderTest> {
   }
   std::unique_ptr<Cell> create(policy::Policy policy = {}) {
     static int number = 0;
-    auto cell = await(runtime_->create(
-        {.id = "conformance-" + std::to_string(++number), .policy = std::move(policy), .lifetime = std::chrono::seconds(30)}));
+    auto cell = await(runtime_->create({.id = "conformance-" + std::to_string(++number),
+                                        .policy = std::move(policy),
+                                        .lifetime = std::chrono::seconds(30)}));
     EXPECT_TRUE(cell.has_value()) << cell.error().message();
     return cell ? *std::move(cell) : nullptr;
   }
@@ -69,7 +73,8 @@ class Conformance : public ::testing::TestWithParam<WallUnderTest> {
   std::unique_ptr<Runtime> runtime_;
 
  private:
-  static Task<guest::ProcessEnd> run_shell(asio::any_io_executor executor, Fd channel, std::string script, Printed& printed) {
+  static Task<guest::ProcessEnd> run_shell(asio::any_io_executor executor, Fd channel, std::string script,
+                                           Printed& printed) {
     CO_TRY(const auto session, guest::Session::connect(executor, std::move(channel)));
     guest::ExecRequest request{.argv = {"sh", "-c", std::move(script)}, .env = {"PATH=/usr/bin:/bin"}};
     CO_TRY(const auto process, co_await session->exec(std::move(request), printed));

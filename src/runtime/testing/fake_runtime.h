@@ -1,5 +1,6 @@
 #pragma once
-/// FakeRuntime: a wall that is none. Each cell's guest is a function of the test's, on a thread, at the other end of a socket.
+/// FakeRuntime: a wall that is none. Each cell's guest is a function of the test's, on a thread, at the other end of a
+/// socket.
 #include <sys/socket.h>
 
 #include <functional>
@@ -16,7 +17,7 @@ namespace brig::runtime::testing {
 
 /// What the fake does and says; set before create().
 struct Behaviour {
-  std::function<void(FdRef)> guest;     ///< returns when its socket is closed
+  std::function<void(FdRef)> guest;  ///< returns when its socket is closed
   CellReport report = {};
   std::vector<std::string> weaknesses = {};
   std::optional<Error> admit_error = {};
@@ -38,7 +39,11 @@ class FakeCell final : public Cell {
     channel_ = Fd(pair[0]);
     inside_ = Fd(pair[1]);
     ++record_.alive;
-    attestation_ = {.runtime = "fake", .kernel = "none", .capabilities = "none", .network = "none", .weaknesses = behaviour.weaknesses};
+    attestation_ = {.runtime = "fake",
+                    .kernel = "none",
+                    .capabilities = "none",
+                    .network = "none",
+                    .weaknesses = behaviour.weaknesses};
     guest_ = std::thread([guest = behaviour.guest, fd = inside_.ref()] {
       if (guest) guest(fd);
       ::shutdown(fd.get(), SHUT_RDWR);

@@ -1,7 +1,8 @@
 #pragma once
 /// ScriptedGuest: the guest's end of the protocol by hand, well-behaved where a test does not say otherwise.
 ///
-/// Blocking, for a FakeCell's thread. serve() answers the handshake and file operations and hands commands to the script.
+/// Blocking, for a FakeCell's thread. serve() answers the handshake and file operations and hands commands to the
+/// script.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -89,8 +90,9 @@ class ScriptedGuest {
 
   void send_frame(guest::Type type, guest::Stream stream, std::uint32_t channel, std::string_view payload) {
     std::array<std::byte, guest::kHeaderSize> header;
-    guest::encode_header({.length = static_cast<std::uint32_t>(payload.size()), .type = type, .stream = stream, .channel = channel},
-                         header);
+    guest::encode_header(
+        {.length = static_cast<std::uint32_t>(payload.size()), .type = type, .stream = stream, .channel = channel},
+        header);
     write(header);
     write(std::as_bytes(std::span(payload)));
   }
@@ -133,7 +135,10 @@ class ScriptedGuest {
   void list() {
     if (is_lying_about_lists) return send_garbage();
     for (const auto& [path, file] : left) {
-      send(guest::Entry{.file_type = static_cast<std::uint8_t>(file.type), .mode = 0644, .size = file.text.size(), .device = 7,
+      send(guest::Entry{.file_type = static_cast<std::uint8_t>(file.type),
+                        .mode = 0644,
+                        .size = file.text.size(),
+                        .device = 7,
                         .path = path},
            header_.channel);
     }

@@ -97,11 +97,13 @@ std::string mapping_text(std::string_view map) {
       fields[field] += c;
     }
   }
-  if (fields[2] != "1" || map.find('\n') != map.size() - 1) return "more than one id: " + std::string(map.substr(0, 80));
+  if (fields[2] != "1" || map.find('\n') != map.size() - 1)
+    return "more than one id: " + std::string(map.substr(0, 80));
   return fields[0] + " -> " + fields[1];
 }
 
-Result<> read_limits(runtime::Attestation& a, const LaunchRequest& request, const HostReport& host, const sys::Cgroup* cgroup) {
+Result<> read_limits(runtime::Attestation& a, const LaunchRequest& request, const HostReport& host,
+                     const sys::Cgroup* cgroup) {
   a.cgroup.version = std::string(sys::to_string(host.cgroups.version));
   if (cgroup == nullptr) {
     a.cgroup.version = "none";
@@ -120,8 +122,8 @@ Result<> read_limits(runtime::Attestation& a, const LaunchRequest& request, cons
 
 }  // namespace
 
-Result<runtime::Attestation> attest(int pid, const LaunchRequest& request, const HostReport& host, const sys::Cgroup* cgroup,
-                                    const Expectation& expectation) {
+Result<runtime::Attestation> attest(int pid, const LaunchRequest& request, const HostReport& host,
+                                    const sys::Cgroup* cgroup, const Expectation& expectation) {
   const std::string proc = "/proc/" + std::to_string(pid);
   runtime::Attestation a;
   a.runtime = "process";

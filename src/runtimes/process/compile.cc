@@ -109,14 +109,17 @@ void PlanBuilder::make_folders() {
 }
 
 void PlanBuilder::make_etc() {
-  const auto file = [&](const char* name, const char* text) { add(WriteFile{.path = std::string("etc/") + name, .text = text}); };
+  const auto file = [&](const char* name, const char* text) {
+    add(WriteFile{.path = std::string("etc/") + name, .text = text});
+  };
   file("passwd",
        "root:x:0:0:root:/:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/bash\n"
        "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
   file("group", "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n");
   file("hostname", "brig\n");
   file("hosts", "127.0.0.1 localhost brig\n::1 localhost\n");
-  file("nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n");
+  file("nsswitch.conf",
+       "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n");
   file("resolv.conf", "# no network\n");
   add(MakeLink{.target = "../usr/lib/os-release", .path = "etc/os-release"});
   add(MakeLink{.target = "/usr/share/zoneinfo/Etc/UTC", .path = "etc/localtime"});
@@ -131,7 +134,8 @@ void PlanBuilder::bind_system() {
   }
   for (const std::string& name : host_.etc_entries) {
     const std::string path = "etc/" + name;
-    const bool is_file = name.contains('.') || name == "magic" || name == "matplotlibrc" || name == "protocols" || name == "services";
+    const bool is_file =
+        name.contains('.') || name == "magic" || name == "matplotlibrc" || name == "protocols" || name == "services";
     if (is_file) empty_file(path);
     else folder_with_parents(path);
     add(BindHost{.host = "/" + path, .path = path, .flags = kSystem | kNoExec});
@@ -162,8 +166,8 @@ void PlanBuilder::make_scratch() {
     const char* path;
     std::uint32_t mode;
   };
-  for (const Place& place : {Place{"home", "home/user", 0755}, Place{"shm", "dev/shm", 01777}, Place{"tmp", "tmp", 01777},
-                             Place{"workspace", "workspace", 0755}}) {
+  for (const Place& place : {Place{"home", "home/user", 0755}, Place{"shm", "dev/shm", 01777},
+                             Place{"tmp", "tmp", 01777}, Place{"workspace", "workspace", 0755}}) {
     const std::string from = std::string(".scratch/") + place.name;
     add(MakeFolder{.path = from, .mode = place.mode});
     folder(place.path);
@@ -172,17 +176,20 @@ void PlanBuilder::make_scratch() {
   add(Unmount{.path = ".scratch"});
 }
 
-/// What programs read in /proc besides processes. Everything else that others may read is covered, also what future kernels add.
+/// What programs read in /proc besides processes. Everything else that others may read is covered, also what future
+/// kernels add.
 constexpr std::array<std::string_view, 8> kProcShown{"cpuinfo", "filesystems", "loadavg", "meminfo",
                                                      "sys",     "sysvipc",     "uptime",  "version"};
 
-/// A /proc/stat with the number of processors, which libc and node take from it, and without the counts of interrupts and of
-/// processor time, which let one sandbox watch the keyboard and the neighbours.
+/// A /proc/stat with the number of processors, which libc and node take from it, and without the counts of interrupts
+/// and of processor time, which let one sandbox watch the keyboard and the neighbours.
 std::string quiet_stat(std::uint32_t processors) {
   constexpr std::string_view kZeros = " 0 0 0 0 0 0 0 0 0 0\n";
   std::string text = "cpu " + std::string(kZeros);
-  for (std::uint32_t index = 0; index < processors; ++index) text += "cpu" + std::to_string(index) + std::string(kZeros);
-  return text + "intr 0\nctxt 0\nbtime 0\nprocesses 0\nprocs_running 1\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n";
+  for (std::uint32_t index = 0; index < processors; ++index)
+    text += "cpu" + std::to_string(index) + std::string(kZeros);
+  return text +
+         "intr 0\nctxt 0\nbtime 0\nprocesses 0\nprocs_running 1\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n";
 }
 
 void PlanBuilder::make_proc() {
@@ -213,15 +220,19 @@ Result<> PlanBuilder::add_mounts() {
       if (!made_.contains(parent)) folder_with_parents(parent);
     }
     if (made_.contains(mount.path)) {
-      return Error(Code::kInvalidArgument, "two things would be at /" + mount.path + " inside: give one of them another place");
+      return Error(Code::kInvalidArgument,
+                   "two things would be at /" + mount.path + " inside: give one of them another place");
     }
     if (mount.is_folder) folder(mount.path);
     else empty_file(mount.path);
     if (identities_.empty()) {
       add(AttachMount{.slot = slots_++, .path = mount.path});
     } else {
-      add(BindHost{.host = mount.host, .path = mount.path, .flags = kNoDevices | (mount.is_writable ? 0U : kReadOnly),
-                   .device = identities_.at(i).device, .inode = identities_.at(i).inode});
+      add(BindHost{.host = mount.host,
+                   .path = mount.path,
+                   .flags = kNoDevices | (mount.is_writable ? 0U : kReadOnly),
+                   .device = identities_.at(i).device,
+                   .inode = identities_.at(i).inode});
     }
   }
   return {};
@@ -233,14 +244,15 @@ void PlanBuilder::set_limits() {
   };
   limit(RLIMIT_CORE, 0, 0);
   limit(RLIMIT_NOFILE, request_.open_files, request_.open_files);
-  limit(RLIMIT_FSIZE, request_.disk.count, request_.disk.count);  // ends the program (SIGXFSZ) instead of filling the scratch with one file
+  limit(RLIMIT_FSIZE, request_.disk.count,
+        request_.disk.count);  // ends the program (SIGXFSZ) instead of filling the scratch with one file
   limit(RLIMIT_MEMLOCK, kibibytes(64).count, kibibytes(64).count);
-  limit(RLIMIT_MSGQUEUE, 0, 0);        // kernel memory that no cgroup of v1 counts
+  limit(RLIMIT_MSGQUEUE, 0, 0);  // kernel memory that no cgroup of v1 counts
   limit(RLIMIT_SIGPENDING, 1024, 1024);
   limit(RLIMIT_RTPRIO, 0, 0);
   limit(RLIMIT_NICE, 0, 0);
-  // Counted per user and user namespace: with an id (root) or a namespace (rootless) of its own it is this sandbox's alone.
-  // One more than the cgroup allows, which refuses first and counts it.
+  // Counted per user and user namespace: with an id (root) or a namespace (rootless) of its own it is this sandbox's
+  // alone. One more than the cgroup allows, which refuses first and counts it.
   const std::uint32_t processes = host_.cgroups.has_all() ? request_.pids + 1 : request_.pids;
   limit(RLIMIT_NPROC, processes, processes);
   if (!host_.cgroups.has_all()) limit(RLIMIT_DATA, request_.memory.count, request_.memory.count);
@@ -266,10 +278,12 @@ void PlanBuilder::restrict_files() {
   if (abi >= 6) restriction.scoped = sys::abi::kLandlockScopeAbstractUnixSocket | sys::abi::kLandlockScopeSignal;
   const std::uint64_t everything = restriction.handled;
   const std::uint64_t run = (kRead | LANDLOCK_ACCESS_FS_EXECUTE) & everything;
-  const std::uint64_t device =
-      (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | sys::abi::kLandlockIoctlDev | sys::abi::kLandlockTruncate) &
-      everything;
-  const auto rule = [&](std::string path, std::uint64_t access) { restriction.rules.push_back({std::move(path), access}); };
+  const std::uint64_t device = (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                sys::abi::kLandlockIoctlDev | sys::abi::kLandlockTruncate) &
+                               everything;
+  const auto rule = [&](std::string path, std::uint64_t access) {
+    restriction.rules.push_back({std::move(path), access});
+  };
   rule("/", LANDLOCK_ACCESS_FS_READ_DIR);  // listing only
   rule("/usr", run);
   for (const HostReport::RootEntry& entry : host_.root_entries) {
@@ -278,7 +292,8 @@ void PlanBuilder::restrict_files() {
   rule("/etc", kRead);
   rule("/proc", kRead);
   // A rule on a file may not carry folder rights; dev/pts is a folder of devices.
-  for (const char* name : {"full", "null", "random", "tty", "urandom", "zero"}) rule(std::string("/dev/") + name, device);
+  for (const char* name : {"full", "null", "random", "tty", "urandom", "zero"})
+    rule(std::string("/dev/") + name, device);
   rule("/dev/pts", device | LANDLOCK_ACCESS_FS_READ_DIR);
   for (const char* path : {"/dev/shm", "/home/user", "/tmp", "/workspace"}) rule(path, everything);
   constexpr std::uint64_t kFileRights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
@@ -292,7 +307,8 @@ void PlanBuilder::restrict_files() {
 
 }  // namespace
 
-Result<JailPlan> compile(const LaunchRequest& request, const HostReport& host, const std::vector<MountIdentity>& identities) {
+Result<JailPlan> compile(const LaunchRequest& request, const HostReport& host,
+                         const std::vector<MountIdentity>& identities) {
   if (!host.has_user_namespaces) {
     return Error(Code::kUnsupported, "the process wall needs user namespaces: " + host.why_no_user_namespaces);
   }
@@ -302,8 +318,8 @@ Result<JailPlan> compile(const LaunchRequest& request, const HostReport& host, c
 std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostReport& host) {
   std::vector<std::string> list;
   if (!host.cgroups.has_all()) {
-    list.push_back("memory: limited to " + format(limits.memory) + " for each process, not for the sandbox as a whole (" +
-                   host.cgroups.why_not + ")");
+    list.push_back("memory: limited to " + format(limits.memory) +
+                   " for each process, not for the sandbox as a whole (" + host.cgroups.why_not + ")");
     list.push_back("cpu: not limited to " + std::to_string(limits.cpu_millis) + " thousandths of a processor (" +
                    host.cgroups.why_not + ")");
   }
@@ -312,9 +328,10 @@ std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostR
     list.push_back("pids: not limited to " + std::to_string(limits.pids) + " (" + host.cgroups.why_not + ")");
   }
   if (!host.is_root) {
-    list.push_back("identity: outside, the code runs as your own user (uid " + std::to_string(host.uid) +
-                   "), not as a user of its own (" +
-                   (host.uid == 0 ? "this root has no capabilities or no ids to give away, as in a container)" : "needs root)"));
+    list.push_back(
+        "identity: outside, the code runs as your own user (uid " + std::to_string(host.uid) +
+        "), not as a user of its own (" +
+        (host.uid == 0 ? "this root has no capabilities or no ids to give away, as in a container)" : "needs root)"));
     if (host.has_extra_groups) {
       list.emplace_back("groups: the supplementary groups of your user cannot be dropped without root");
     }
@@ -327,7 +344,8 @@ std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostR
 
 std::uint32_t landlock_rule_count(const JailPlan& plan) {
   for (const Step& step : plan.steps) {
-    if (const auto* restriction = std::get_if<RestrictFiles>(&step)) return static_cast<std::uint32_t>(restriction->rules.size());
+    if (const auto* restriction = std::get_if<RestrictFiles>(&step))
+      return static_cast<std::uint32_t>(restriction->rules.size());
   }
   return 0;
 }

@@ -21,12 +21,14 @@ struct MountIdentity {
   std::uint64_t inode = 0;
 };
 
-/// The plan that enforces every clause of `request` on this host. `identities` has one entry a mount when the mounts are bound by path
-/// (rootless) and is empty when they come as descriptors. kUnsupported, naming the clause, if the host lacks what a clause needs.
-Result<JailPlan> compile(const LaunchRequest& request, const HostReport& host, const std::vector<MountIdentity>& identities);
+/// The plan that enforces every clause of `request` on this host. `identities` has one entry a mount when the mounts
+/// are bound by path (rootless) and is empty when they come as descriptors. kUnsupported, naming the clause, if the
+/// host lacks what a clause needs.
+Result<JailPlan> compile(const LaunchRequest& request, const HostReport& host,
+                         const std::vector<MountIdentity>& identities);
 
-/// What was asked for and will not be enforced here, in plain words; empty is the normal case for root. What has no words here
-/// is enforced or refused.
+/// What was asked for and will not be enforced here, in plain words; empty is the normal case for root. What has no
+/// words here is enforced or refused.
 std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostReport& host);
 
 /// The rules of the file restriction, 0 if this kernel has none.

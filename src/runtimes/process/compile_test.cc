@@ -94,8 +94,10 @@ TEST(Order, EverySwapAcrossPhasesIsRefused) {
   ASSERT_TRUE(plan.has_value());
   ASSERT_TRUE(check_order(*plan).has_value());
   for (std::size_t late = 0; late < plan->steps.size(); ++late) {
-    if (!std::holds_alternative<PivotRoot>(plan->steps[late]) && !std::holds_alternative<DropCapabilities>(plan->steps[late]) &&
-        !std::holds_alternative<InstallSeccomp>(plan->steps[late]) && !std::holds_alternative<SealRoot>(plan->steps[late])) {
+    if (!std::holds_alternative<PivotRoot>(plan->steps[late]) &&
+        !std::holds_alternative<DropCapabilities>(plan->steps[late]) &&
+        !std::holds_alternative<InstallSeccomp>(plan->steps[late]) &&
+        !std::holds_alternative<SealRoot>(plan->steps[late])) {
       continue;
     }
     JailPlan wrong = *plan;

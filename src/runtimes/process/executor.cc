@@ -30,10 +30,11 @@
 namespace brig::runtimes::process {
 namespace {
 
-// Everything about mounts is a bare system call with the kernel's own constants: C libraries know the mount API each in its own way.
-constexpr unsigned kAtRecursive = 0x8000;       // AT_RECURSIVE, linux/fcntl.h (which conflicts with fcntl.h)
-constexpr unsigned kDetach = 2;                 // MNT_DETACH, sys/mount.h (which conflicts with linux/mount.h)
-constexpr unsigned kUnmountNoFollow = 8;        // UMOUNT_NOFOLLOW
+// Everything about mounts is a bare system call with the kernel's own constants: C libraries know the mount API each in
+// its own way.
+constexpr unsigned kAtRecursive = 0x8000;  // AT_RECURSIVE, linux/fcntl.h (which conflicts with fcntl.h)
+constexpr unsigned kDetach = 2;            // MNT_DETACH, sys/mount.h (which conflicts with linux/mount.h)
+constexpr unsigned kUnmountNoFollow = 8;   // UMOUNT_NOFOLLOW
 
 alignas(8) char plan_buffer[kMaxPlan];
 
@@ -116,9 +117,7 @@ int new_tmpfs(std::uint64_t bytes, std::uint32_t inodes) {
 
 // The steps, in the order of plan.h. Each returns 0 or the errno.
 
-int join_cgroup(std::uint32_t slot) {
-  return ::write(kFirstSlot + static_cast<int>(slot), "0", 1) == 1 ? 0 : fail();
-}
+int join_cgroup(std::uint32_t slot) { return ::write(kFirstSlot + static_cast<int>(slot), "0", 1) == 1 ? 0 : fail(); }
 
 int set_identity(std::uint32_t uid, std::uint32_t gid) {
   if (::syscall(SYS_setresgid, gid, gid, gid) < 0) return fail();
@@ -144,8 +143,8 @@ int write_file(const Room& room, const char* path, PackedText text) {
 
 constexpr unsigned kCloneTree = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 
-/// A copy of the mount of a host path, with everything mounted below it; negative on failure. If `inode` is set, what is there must
-/// still be that object.
+/// A copy of the mount of a host path, with everything mounted below it; negative on failure. If `inode` is set, what
+/// is there must still be that object.
 long clone_host(const char* host, std::uint64_t device, std::uint64_t inode) {
   if (inode == 0) return ::syscall(SYS_open_tree, AT_FDCWD, host, kCloneTree | kAtRecursive);
   const Handle source(::open(host, O_PATH | O_CLOEXEC | O_NOFOLLOW));
@@ -222,7 +221,8 @@ int raise_loopback() {
 
 int new_session() {
   if (::setsid() < 0) return fail();
-  // An anonymous session keyring: without it the launcher's would be inherited (keyrings(7)). ENOSYS: the kernel has no keyrings.
+  // An anonymous session keyring: without it the launcher's would be inherited (keyrings(7)). ENOSYS: the kernel has no
+  // keyrings.
   if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) return fail();
   return 0;
 }
@@ -250,7 +250,8 @@ int restrict_files(Unpacker& plan) {
   ruleset.handled_access_fs = plan.number<std::uint64_t>();
   ruleset.scoped = plan.number<std::uint64_t>();
   const auto count = plan.number<std::uint32_t>();
-  // Older kernels refuse a larger structure only if the part they do not know is not zero; the compiler of the plan saw to that.
+  // Older kernels refuse a larger structure only if the part they do not know is not zero; the compiler of the plan saw
+  // to that.
   const Handle rules(::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0));
   if (rules.is_bad()) return fail();
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -291,7 +292,8 @@ int perform(Room& room, Unpacker& plan) {  // NOLINT(readability-function-size):
       return set_identity(uid, u32());
     }
     case Opcode::kDieWithParent: return ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? fail() : 0;
-    case Opcode::kMakeMountsPrivate: return ::syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ? fail() : 0;
+    case Opcode::kMakeMountsPrivate:
+      return ::syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ? fail() : 0;
     case Opcode::kNewRoot: {
       const auto bytes = u64();
       return new_root(room, bytes, u32());
@@ -381,10 +383,12 @@ void report(std::uint32_t step, int os_error) {
 }  // namespace
 
 void execute_plan_or_die() {
-  // If the launcher dies before it has sent the plan, the pipe ends and so do we; after that the parent-death signal covers it.
+  // If the launcher dies before it has sent the plan, the pipe ends and so do we; after that the parent-death signal
+  // covers it.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) die(kPlanUnreadable, fail());
   std::uint32_t size = 0;
-  if (!read_exactly(reinterpret_cast<char*>(&size), sizeof size) || size > sizeof plan_buffer) die(kPlanUnreadable, EBADMSG);
+  if (!read_exactly(reinterpret_cast<char*>(&size), sizeof size) || size > sizeof plan_buffer)
+    die(kPlanUnreadable, EBADMSG);
   if (!read_exactly(plan_buffer, size)) die(kPlanUnreadable, EBADMSG);
 
   ::umask(0);  // the plan's modes are meant as they stand

@@ -18,8 +18,8 @@
 namespace brig::runtimes::process {
 namespace {
 
-/// What programs of /usr need from /etc and what says nothing about the host: links between packages, the linker's cache, fonts,
-/// public certificates, number-to-name tables.
+/// What programs of /usr need from /etc and what says nothing about the host: links between packages, the linker's
+/// cache, fonts, public certificates, number-to-name tables.
 constexpr std::array<const char*, 9> kEtcEntries{"alternatives", "fonts",     "ld.so.cache", "magic",    "matplotlibrc",
                                                  "mime.types",   "protocols", "services",    "ssl/certs"};
 
@@ -53,7 +53,8 @@ std::vector<std::string> find_etc_entries() {
   if (folder == nullptr) return found;
   while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread, one stream
     const std::string_view name = entry->d_name;
-    if (name.starts_with("java-") && entry->d_type == DT_DIR) found.emplace_back(name);  // /usr/lib/jvm/*/conf points there
+    if (name.starts_with("java-") && entry->d_type == DT_DIR)
+      found.emplace_back(name);  // /usr/lib/jvm/*/conf points there
   }
   std::ranges::sort(found);
   return found;
@@ -103,7 +104,9 @@ bool has_capabilities() {
 
 /// Root, but not merely in a user namespace that was given few ids, or without capabilities (a container).
 bool is_true_root(std::uint32_t uid) {
-  const auto has_ids = [](const char* path) { return maps_outside_ids(sys::read_file(path, 64 * 1024).value_or(std::string())); };
+  const auto has_ids = [](const char* path) {
+    return maps_outside_ids(sys::read_file(path, 64 * 1024).value_or(std::string()));
+  };
   return uid == 0 && has_capabilities() && has_ids("/proc/self/uid_map") && has_ids("/proc/self/gid_map");
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// HostReport: what this host offers to the process wall, as a value, so that plans compile purely and tests can take things away.
+/// HostReport: what this host offers to the process wall, as a value, so that plans compile purely and tests can take
+/// things away.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,21 +10,21 @@
 
 namespace brig::runtimes::process {
 
-/// Outside ids of sandboxes made by root: this and the warden's pid, which no other live process has. Above every id that
-/// distributions and subuid ranges give out, below 2^31 (some programs read ids as signed).
+/// Outside ids of sandboxes made by root: this and the warden's pid, which no other live process has. Above every id
+/// that distributions and subuid ranges give out, below 2^31 (some programs read ids as signed).
 inline constexpr std::uint32_t kFirstOutsideId = 0x70000000;
 
 struct HostReport {
-  bool is_root = false;             ///< may map the ids of sandboxes; otherwise "rootless", like the root of most containers
-  std::uint32_t uid = 0;            ///< ours
+  bool is_root = false;   ///< may map the ids of sandboxes; otherwise "rootless", like the root of most containers
+  std::uint32_t uid = 0;  ///< ours
   std::uint32_t gid = 0;
-  bool has_extra_groups = false;    ///< supplementary groups a rootless sandbox cannot drop
+  bool has_extra_groups = false;  ///< supplementary groups a rootless sandbox cannot drop
   int landlock_abi = 0;
   bool has_user_namespaces = true;  ///< user.max_user_namespaces is not 0 and no known switch forbids them
   std::string why_no_user_namespaces;
   sys::CgroupTree cgroups;
   std::string kernel;
-  std::string lsm;                  ///< our own label; empty if the host has none
+  std::string lsm;  ///< our own label; empty if the host has none
 
   /// A folder of the root of the file system besides /usr that programs need: a link into usr/, or a real folder.
   struct RootEntry {
@@ -38,15 +39,16 @@ struct HostReport {
     bool is_folder = false;
     bool operator==(const ProcEntry&) const = default;
   };
-  std::vector<ProcEntry> proc_entries;   ///< top level of /proc that others may read, without processes
-  std::uint32_t processors = 1;          ///< online
+  std::vector<ProcEntry> proc_entries;  ///< top level of /proc that others may read, without processes
+  std::uint32_t processors = 1;         ///< online
   bool operator==(const HostReport&) const = default;
 };
 
 /// Whether an id map (the text of /proc/self/uid_map) has all ids that sandboxes may be given.
 bool maps_outside_ids(std::string_view map);
 
-/// What decides whether a policy can be enforced here: ids, namespaces, cgroups, Landlock. The lists of files stay empty.
+/// What decides whether a policy can be enforced here: ids, namespaces, cgroups, Landlock. The lists of files stay
+/// empty.
 HostReport report_abilities();
 /// Adds what plans need besides: the lists of files, and the label. Both look only; well under a millisecond.
 void add_files(HostReport& report);

@@ -22,7 +22,8 @@ Result<Fd> make_mapping(std::uint32_t owner, std::uint32_t group, std::uint32_t 
   const pid_t warden = ::getpid();
   auto child = TRY(sys::clone(CLONE_NEWUSER, FdRef()));
   if (!child.has_value()) {
-    // It holds copies of all our descriptors: if it outlived a warden that is killed, the sandbox's owner would never hear of the end.
+    // It holds copies of all our descriptors: if it outlived a warden that is killed, the sandbox's owner would never
+    // hear of the end.
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || ::getppid() != warden) ::_exit(71);
     while (true) ::pause();
   }
@@ -60,7 +61,8 @@ Result<Fd> make_mount(FdRef source, const LaunchMount& mount, std::uint32_t outs
   if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0) {
     if (mapping.is_open() && errno == EINVAL) {
       return Error(Code::kUnsupported,
-                   "only its owner may read it, and its file system cannot map owners: make it readable (chmod o+r), or copy it");
+                   "only its owner may read it, and its file system cannot map owners: make it readable (chmod o+r), "
+                   "or copy it");
     }
     return Error::last_system("set the mount's attributes");
   }

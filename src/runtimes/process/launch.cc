@@ -11,9 +11,8 @@ namespace {
 std::string string_of(PackedText text) { return {text.data, text.size}; }
 
 bool is_id(std::string_view id) {
-  return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  return !id.empty() && id.size() <= 64 &&
+         std::ranges::all_of(id, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 /// Bounds that keep a wrong or hostile request from hurting the host; the policy's own are tighter.

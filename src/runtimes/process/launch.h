@@ -1,8 +1,9 @@
 #pragma once
 /// What brig asks of brig-launch and what comes back: a short list of typed messages over SOCK_SEQPACKET.
 ///
-/// One Launch makes one sandbox, watched by one *warden* process. Its descriptors are: the control socket on which the warden
-/// answers, the guest's end of the channel, then one O_PATH descriptor a mount, in order. Closing the control socket ends the sandbox.
+/// One Launch makes one sandbox, watched by one *warden* process. Its descriptors are: the control socket on which the
+/// warden answers, the guest's end of the channel, then one O_PATH descriptor a mount, in order. Closing the control
+/// socket ends the sandbox.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,25 +17,26 @@
 
 namespace brig::runtimes::process {
 
-/// A file or folder to show inside; its descriptor travels with the message. The launcher can show only what the asker could open.
+/// A file or folder to show inside; its descriptor travels with the message. The launcher can show only what the asker
+/// could open.
 struct LaunchMount {
-  std::string host;        ///< where it was found; used again without root, with device and inode checked
-  std::string path;        ///< relative to the new root: "workspace/data.csv"
+  std::string host;  ///< where it was found; used again without root, with device and inode checked
+  std::string path;  ///< relative to the new root: "workspace/data.csv"
   bool is_folder = false;
   bool is_writable = false;
   bool operator==(const LaunchMount&) const = default;
 };
 
 struct LaunchRequest {
-  std::string id;                  ///< [a-z0-9-]{1,64}
+  std::string id;  ///< [a-z0-9-]{1,64}
   Bytes memory;
   std::uint32_t cpu_millis = 0;
   std::uint32_t pids = 0;
   std::uint32_t open_files = 0;
-  std::uint64_t cpu_seconds = 0;   ///< 0 = no limit
+  std::uint64_t cpu_seconds = 0;  ///< 0 = no limit
   Bytes disk;
   std::uint32_t inodes = 0;
-  Milliseconds lifetime{0};        ///< 0 = no end
+  Milliseconds lifetime{0};  ///< 0 = no end
   std::vector<LaunchMount> mounts;
   bool operator==(const LaunchRequest&) const = default;
 };
@@ -42,10 +44,18 @@ struct LaunchRequest {
 /// Asks of a warden.
 enum class Ask : std::uint8_t { kStats = 1, kDestroy = 2 };
 
-struct Ready { runtime::Attestation attestation; };      ///< built, verified, serving
-struct Failed { Error error; };                          ///< nothing was left behind
-struct Stats { runtime::CellReport report; };
-struct Ended { runtime::CellReport report; };            ///< every process and group is gone; the last message
+struct Ready {
+  runtime::Attestation attestation;
+};  ///< built, verified, serving
+struct Failed {
+  Error error;
+};  ///< nothing was left behind
+struct Stats {
+  runtime::CellReport report;
+};
+struct Ended {
+  runtime::CellReport report;
+};  ///< every process and group is gone; the last message
 using Reply = std::variant<Ready, Failed, Stats, Ended>;
 
 std::string encode(const LaunchRequest& request);

@@ -46,8 +46,12 @@ TEST(LaunchRequest, EveryTruncationIsRefused) {
   EXPECT_FALSE(decode_request(bytes + "x").has_value());
 }
 
-RC_GTEST_PROP(LaunchRequest, NeverCrashesOnAnyBytes, (const std::string& bytes)) { (void)decode_request(bytes).has_value(); }
-RC_GTEST_PROP(LaunchReply, NeverCrashesOnAnyBytes, (const std::string& bytes)) { (void)decode_reply(bytes).has_value(); }
+RC_GTEST_PROP(LaunchRequest, NeverCrashesOnAnyBytes, (const std::string& bytes)) {
+  (void)decode_request(bytes).has_value();
+}
+RC_GTEST_PROP(LaunchReply, NeverCrashesOnAnyBytes, (const std::string& bytes)) {
+  (void)decode_reply(bytes).has_value();
+}
 
 TEST(LaunchReply, IsReadBack) {
   runtime::Attestation attestation;
@@ -69,7 +73,9 @@ TEST(LaunchReply, IsReadBack) {
   EXPECT_EQ(std::get<Failed>(*failed).error.message(), "no");
 
   const runtime::CellReport report{.usage = {.wall = Milliseconds(5), .cpu = Milliseconds(3), .peak_memory = Bytes{7}},
-                                   .memory_kills = 1, .pids_refusals = 2, .has_expired = true};
+                                   .memory_kills = 1,
+                                   .pids_refusals = 2,
+                                   .has_expired = true};
   const auto ended = decode_reply(encode(Reply(Ended{report})));
   ASSERT_TRUE(ended.has_value());
   EXPECT_EQ(std::get<Ended>(*ended).report.usage, report.usage);

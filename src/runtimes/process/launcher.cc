@@ -54,7 +54,8 @@ Result<Fd> watch_children() {
 
 class Launcher {
  public:
-  Launcher(Fd requests, HostReport host, Fd init) : requests_(std::move(requests)), host_(std::move(host)), init_(std::move(init)) {}
+  Launcher(Fd requests, HostReport host, Fd init)
+      : requests_(std::move(requests)), host_(std::move(host)), init_(std::move(init)) {}
 
   /// Serves one sandbox in this process.
   Result<> run_one() {
@@ -78,7 +79,8 @@ class Launcher {
       auto message = TRY(sys::receive_message(requests_.ref(), buffer_));
       if (message.size == 0) return {};  // the owner is gone; the wardens see the end of their own sockets
       auto job = take_job(std::span(buffer_).first(message.size), std::move(message.fds));
-      if (job.has_value()) start_warden(*std::move(job));  // else its control socket is closed by now: the asker sees that
+      if (job.has_value())
+        start_warden(*std::move(job));  // else its control socket is closed by now: the asker sees that
     }
   }
 
@@ -124,9 +126,10 @@ Result<> run_launcher(Fd requests, HostReport host, const std::string& folder, L
   if (::setsid() < 0) return Error::last_system("leave the session");
   // A sandbox that dies while its plan is written to it is an error to report, not our end.
   if (::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return Error::last_system("ignore SIGPIPE");
-  // Root's supplementary groups would stay with every sandbox: setgroups is denied once a user namespace exists. The root of a container
-  // may be denied it already; then they are among the weaknesses, like those of an ordinary user.
-  if (::geteuid() == 0 && ::setgroups(0, nullptr) < 0 && host.is_root) return Error::last_system("drop the supplementary groups");
+  // Root's supplementary groups would stay with every sandbox: setgroups is denied once a user namespace exists. The
+  // root of a container may be denied it already; then they are among the weaknesses, like those of an ordinary user.
+  if (::geteuid() == 0 && ::setgroups(0, nullptr) < 0 && host.is_root)
+    return Error::last_system("drop the supplementary groups");
   const Fd program = TRY(sys::open(folder + "/brig-init", O_RDONLY).context("find brig-init beside brig-launch"));
   Fd init = TRY(sys::sealed_copy(program.ref(), "brig-init"));
   Launcher launcher(std::move(requests), std::move(host), std::move(init));

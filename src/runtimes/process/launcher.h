@@ -13,9 +13,9 @@ enum class LauncherLife : std::uint8_t {
   kOneSandbox,   ///< the first request is served in this process, then it is over
 };
 
-/// Runs in a single-threaded process that was made for it: leaves the session, drops supplementary groups, makes the sealed copy of
-/// `folder`/brig-init, and serves `requests`. `host` needs no lists of files. Errors are those of starting; what goes wrong with a
-/// sandbox is told to its owner.
+/// Runs in a single-threaded process that was made for it: leaves the session, drops supplementary groups, makes the
+/// sealed copy of `folder`/brig-init, and serves `requests`. `host` needs no lists of files. Errors are those of
+/// starting; what goes wrong with a sandbox is told to its owner.
 Result<> run_launcher(Fd requests, HostReport host, const std::string& folder, LauncherLife life);
 
 }  // namespace brig::runtimes::process

@@ -1,7 +1,7 @@
 #pragma once
-/// Packer and Unpacker: values as bytes between Brig's own programs, which come from one build, so there is no version. The reader
-/// checks every length all the same. Integers little-endian, texts as a 32-bit length, the bytes and a NUL. Without heap on the
-/// reading side and without exceptions, so that brig-init can use it.
+/// Packer and Unpacker: values as bytes between Brig's own programs, which come from one build, so there is no version.
+/// The reader checks every length all the same. Integers little-endian, texts as a 32-bit length, the bytes and a NUL.
+/// Without heap on the reading side and without exceptions, so that brig-init can use it.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +37,8 @@ struct PackedText {
   std::uint32_t size = 0;
 };
 
-/// Reads fields from the front of a buffer. After any malformed field `is_bad()` stays true and everything reads as zero.
+/// Reads fields from the front of a buffer. After any malformed field `is_bad()` stays true and everything reads as
+/// zero.
 class Unpacker {
  public:
   explicit Unpacker(std::span<const char> bytes) : rest_(bytes) {}

@@ -73,7 +73,9 @@ std::string describe(const Step& step) {
           [](const SetIdentity& s) { return "become uid " + to_string(s.uid) + " gid " + to_string(s.gid); },
           [](const DieWithParent&) { return std::string("die with the parent"); },
           [](const MakeMountsPrivate&) { return std::string("make every mount private"); },
-          [](const NewRoot& s) { return "new root, tmpfs of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes"; },
+          [](const NewRoot& s) {
+            return "new root, tmpfs of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes";
+          },
           [](const MakeFolder& s) { return "folder " + s.path + " " + octal(s.mode); },
           [](const MakeLink& s) { return "link " + s.path + " -> " + s.target; },
           [](const WriteFile& s) { return "file " + s.path + " \"" + printable(s.text, 400) + "\""; },
@@ -81,11 +83,17 @@ std::string describe(const Step& step) {
             return "bind host " + printable(s.host, 4096) + " at " + printable(s.path, 4096) + flags_text(s.flags) +
                    (s.inode != 0 ? " if it is still the same object" : "");
           },
-          [](const AttachMount& s) { return "attach the mount in slot " + to_string(s.slot) + " at " + printable(s.path, 4096); },
-          [](const MountTmpfs& s) { return "tmpfs at " + s.path + " of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes"; },
+          [](const AttachMount& s) {
+            return "attach the mount in slot " + to_string(s.slot) + " at " + printable(s.path, 4096);
+          },
+          [](const MountTmpfs& s) {
+            return "tmpfs at " + s.path + " of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes";
+          },
           [](const MountProc& s) { return "proc at " + s.path; },
           [](const MountTerminals& s) { return "devpts at " + s.path; },
-          [](const BindInside& s) { return "bind " + s.from + " at " + s.path + (s.flags == 0 ? "" : flags_text(s.flags)); },
+          [](const BindInside& s) {
+            return "bind " + s.from + " at " + s.path + (s.flags == 0 ? "" : flags_text(s.flags));
+          },
           [](const Unmount& s) { return "unmount " + s.path; },
           [](const PivotRoot&) { return std::string("pivot into the new root and drop the old"); },
           [](const SealRoot&) { return std::string("make the root read-only"); },
@@ -93,17 +101,21 @@ std::string describe(const Step& step) {
           [](const RaiseLoopback&) { return std::string("raise the loopback interface"); },
           [](const NewSession&) { return std::string("new session and session keyring"); },
           [](const SetLimit& s) {
-            return "limit " + std::string(resource_name(s.resource)) + " " + limit_text(s.soft) + " " + limit_text(s.hard);
+            return "limit " + std::string(resource_name(s.resource)) + " " + limit_text(s.soft) + " " +
+                   limit_text(s.hard);
           },
           [](const DropCapabilities&) { return std::string("drop every capability from every set"); },
           [](const ForbidNewPrivileges&) { return std::string("no new privileges"); },
           [](const RestrictFiles& s) {
             std::string text = "landlock: handle " + hex(s.handled) + ", scope " + hex(s.scoped);
-            for (const FileRule& rule : s.rules) text += "\n  allow " + hex(rule.access) + " below " + printable(rule.path, 4096);
+            for (const FileRule& rule : s.rules)
+              text += "\n  allow " + hex(rule.access) + " below " + printable(rule.path, 4096);
             return text;
           },
           [](const HideProcess&) { return std::string("not dumpable"); },
-          [](const InstallSeccomp& s) { return "system-call filter of " + to_string(s.program.size() / 8) + " instructions"; },
+          [](const InstallSeccomp& s) {
+            return "system-call filter of " + to_string(s.program.size() / 8) + " instructions";
+          },
       },
       step);
 }
@@ -116,27 +128,19 @@ std::string describe(const JailPlan& plan) {
 
 namespace {
 
-/// The phases of a plan. A step may not come before one of a lower phase; `kNever` marks steps that end a phase for good.
+/// The phases of a plan. A step may not come before one of a lower phase; `kNever` marks steps that end a phase for
+/// good.
 int phase_of(const Step& step) {
   return std::visit(
       Overloaded{
-          [](const JoinCgroup&) { return 0; },
-          [](const EnterCgroupNamespace&) { return 1; },
-          [](const SetIdentity&) { return 2; },
-          [](const DieWithParent&) { return 3; },
-          [](const MakeMountsPrivate&) { return 4; },
-          [](const NewRoot&) { return 5; },
-          [](const PivotRoot&) { return 7; },
-          [](const SealRoot&) { return 8; },
-          [](const SetHostname&) { return 9; },
-          [](const RaiseLoopback&) { return 9; },
-          [](const NewSession&) { return 9; },
-          [](const SetLimit&) { return 9; },
-          [](const DropCapabilities&) { return 10; },
-          [](const ForbidNewPrivileges&) { return 11; },
-          [](const RestrictFiles&) { return 12; },
-          [](const HideProcess&) { return 13; },
-          [](const InstallSeccomp&) { return 14; },
+          [](const JoinCgroup&) { return 0; }, [](const EnterCgroupNamespace&) { return 1; },
+          [](const SetIdentity&) { return 2; }, [](const DieWithParent&) { return 3; },
+          [](const MakeMountsPrivate&) { return 4; }, [](const NewRoot&) { return 5; },
+          [](const PivotRoot&) { return 7; }, [](const SealRoot&) { return 8; }, [](const SetHostname&) { return 9; },
+          [](const RaiseLoopback&) { return 9; }, [](const NewSession&) { return 9; },
+          [](const SetLimit&) { return 9; }, [](const DropCapabilities&) { return 10; },
+          [](const ForbidNewPrivileges&) { return 11; }, [](const RestrictFiles&) { return 12; },
+          [](const HideProcess&) { return 13; }, [](const InstallSeccomp&) { return 14; },
           [](const auto&) { return 6; },  // everything that builds the tree, between the new root and the pivot
       },
       step);
@@ -153,8 +157,8 @@ Result<> check_order(const JailPlan& plan) {
     phase = own;
     seen |= 1U << own;
   }
-  // No plan without these: identity, death with the parent, private mounts, root, pivot, sealed root, capabilities, no new
-  // privileges, hidden, filter.
+  // No plan without these: identity, death with the parent, private mounts, root, pivot, sealed root, capabilities, no
+  // new privileges, hidden, filter.
   for (int needed : {2, 3, 4, 5, 7, 8, 10, 11, 13, 14}) {
     if ((seen & (1U << needed)) == 0) {
       return Error(Code::kInternal, "the plan lacks a step of phase " + std::to_string(needed));
@@ -166,33 +170,29 @@ Result<> check_order(const JailPlan& plan) {
 namespace {
 
 void encode_fields(Packer& out, const Step& step) {
-  std::visit(
-      Overloaded{
-          [&](const JoinCgroup& s) { out.number(s.slot); },
-          [&](const SetIdentity& s) { out.number(s.uid), out.number(s.gid); },
-          [&](const NewRoot& s) { out.number(s.bytes), out.number(s.inodes); },
-          [&](const MakeFolder& s) { out.text(s.path), out.number(s.mode); },
-          [&](const MakeLink& s) { out.text(s.target), out.text(s.path); },
-          [&](const WriteFile& s) { out.text(s.path), out.text(s.text); },
-          [&](const BindHost& s) {
-            out.text(s.host), out.text(s.path), out.number(s.flags), out.number(s.device), out.number(s.inode);
-          },
-          [&](const AttachMount& s) { out.number(s.slot), out.text(s.path); },
-          [&](const MountTmpfs& s) { out.text(s.path), out.number(s.bytes), out.number(s.inodes); },
-          [&](const MountProc& s) { out.text(s.path); },
-          [&](const MountTerminals& s) { out.text(s.path); },
-          [&](const BindInside& s) { out.text(s.from), out.text(s.path), out.number(s.flags); },
-          [&](const Unmount& s) { out.text(s.path); },
-          [&](const SetHostname& s) { out.text(s.name); },
-          [&](const SetLimit& s) { out.number(s.resource), out.number(s.soft), out.number(s.hard); },
-          [&](const RestrictFiles& s) {
-            out.number(s.handled), out.number(s.scoped), out.number(static_cast<std::uint32_t>(s.rules.size()));
-            for (const FileRule& rule : s.rules) out.text(rule.path), out.number(rule.access);
-          },
-          [&](const InstallSeccomp& s) { out.text(s.program); },
-          [](const auto&) {},  // no fields
-      },
-      step);
+  std::visit(Overloaded{
+                 [&](const JoinCgroup& s) { out.number(s.slot); },
+                 [&](const SetIdentity& s) { out.number(s.uid), out.number(s.gid); },
+                 [&](const NewRoot& s) { out.number(s.bytes), out.number(s.inodes); },
+                 [&](const MakeFolder& s) { out.text(s.path), out.number(s.mode); },
+                 [&](const MakeLink& s) { out.text(s.target), out.text(s.path); },
+                 [&](const WriteFile& s) { out.text(s.path), out.text(s.text); },
+                 [&](const BindHost& s) {
+                   out.text(s.host), out.text(s.path), out.number(s.flags), out.number(s.device), out.number(s.inode);
+                 },
+                 [&](const AttachMount& s) { out.number(s.slot), out.text(s.path); },
+                 [&](const MountTmpfs& s) { out.text(s.path), out.number(s.bytes), out.number(s.inodes); },
+                 [&](const MountProc& s) { out.text(s.path); }, [&](const MountTerminals& s) { out.text(s.path); },
+                 [&](const BindInside& s) { out.text(s.from), out.text(s.path), out.number(s.flags); },
+                 [&](const Unmount& s) { out.text(s.path); }, [&](const SetHostname& s) { out.text(s.name); },
+                 [&](const SetLimit& s) { out.number(s.resource), out.number(s.soft), out.number(s.hard); },
+                 [&](const RestrictFiles& s) {
+                   out.number(s.handled), out.number(s.scoped), out.number(static_cast<std::uint32_t>(s.rules.size()));
+                   for (const FileRule& rule : s.rules) out.text(rule.path), out.number(rule.access);
+                 },
+                 [&](const InstallSeccomp& s) { out.text(s.program); }, [](const auto&) {},  // no fields
+             },
+             step);
 }
 
 }  // namespace
@@ -205,7 +205,8 @@ Result<std::string> encode(const JailPlan& plan) {
   }
   std::string bytes = out.take();
   if (bytes.size() > kMaxPlan) {
-    return Error(Code::kExhausted, "the sandbox's plan is too large (" + std::to_string(bytes.size()) + " bytes): use fewer mounts");
+    return Error(Code::kExhausted,
+                 "the sandbox's plan is too large (" + std::to_string(bytes.size()) + " bytes): use fewer mounts");
   }
   return bytes;
 }

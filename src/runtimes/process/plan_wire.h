@@ -1,6 +1,6 @@
 #pragma once
-/// The plan as bytes (packing.h), between brig-launch and brig-init: a step is one opcode byte, then its fields in the order of
-/// plan.h. And the descriptors on which the two meet.
+/// The plan as bytes (packing.h), between brig-launch and brig-init: a step is one opcode byte, then its fields in the
+/// order of plan.h. And the descriptors on which the two meet.
 #include <cstddef>
 #include <cstdint>
 
@@ -10,10 +10,33 @@ inline constexpr std::size_t kMaxPlan = 96 * 1024;
 
 /// The opcode of a step is its index in the variant `Step`.
 enum class Opcode : std::uint8_t {
-  kJoinCgroup, kEnterCgroupNamespace, kSetIdentity, kDieWithParent, kMakeMountsPrivate, kNewRoot,
-  kMakeFolder, kMakeLink, kWriteFile, kBindHost, kAttachMount, kMountTmpfs, kMountProc, kMountTerminals,
-  kBindInside, kUnmount, kPivotRoot, kSealRoot, kSetHostname, kRaiseLoopback, kNewSession, kSetLimit,
-  kDropCapabilities, kForbidNewPrivileges, kRestrictFiles, kHideProcess, kInstallSeccomp,
+  kJoinCgroup,
+  kEnterCgroupNamespace,
+  kSetIdentity,
+  kDieWithParent,
+  kMakeMountsPrivate,
+  kNewRoot,
+  kMakeFolder,
+  kMakeLink,
+  kWriteFile,
+  kBindHost,
+  kAttachMount,
+  kMountTmpfs,
+  kMountProc,
+  kMountTerminals,
+  kBindInside,
+  kUnmount,
+  kPivotRoot,
+  kSealRoot,
+  kSetHostname,
+  kRaiseLoopback,
+  kNewSession,
+  kSetLimit,
+  kDropCapabilities,
+  kForbidNewPrivileges,
+  kRestrictFiles,
+  kHideProcess,
+  kInstallSeccomp,
 };
 
 /// The descriptors brig-init is started with.

@@ -36,7 +36,8 @@ Task<Reply> next_reply(FdRef control) {
       continue;
     }
     if (!message.has_value()) co_return std::move(message).error();
-    if (message->size == 0) co_return Error(Code::kUnavailable, "the process that watched the sandbox (brig-launch) is gone");
+    if (message->size == 0)
+      co_return Error(Code::kUnavailable, "the process that watched the sandbox (brig-launch) is gone");
     co_return decode_reply({reinterpret_cast<const char*>(buffer.data()), message->size});
   }
 }
@@ -49,8 +50,8 @@ Result<> ask(FdRef control, Ask what) {
 class ProcessCell final : public runtime::Cell {
  public:
   ProcessCell(std::string id, Fd control, Fd channel, runtime::Attestation attestation, sys::CgroupTree cgroups)
-      : id_(std::move(id)), control_(std::move(control)), channel_(std::move(channel)), attestation_(std::move(attestation)),
-        cgroups_(std::move(cgroups)) {}
+      : id_(std::move(id)), control_(std::move(control)), channel_(std::move(channel)),
+        attestation_(std::move(attestation)), cgroups_(std::move(cgroups)) {}
 
   Fd take_channel() override { return std::move(channel_); }
   [[nodiscard]] const runtime::Attestation& attestation() const override { return attestation_; }
@@ -69,7 +70,8 @@ class ProcessCell final : public runtime::Cell {
 
   Task<runtime::CellReport> destroy() override {
     if (report_.has_value()) co_return *report_;
-    (void)ask(control_.ref(), Ask::kDestroy);  // if the warden has ended already, its last message is still there to be read
+    (void)ask(control_.ref(),
+              Ask::kDestroy);  // if the warden has ended already, its last message is still there to be read
     while (true) {
       auto reply = co_await next_reply(control_.ref());
       if (!reply.has_value()) break;
@@ -116,14 +118,17 @@ Result<OpenedMount> open_mount(const policy::Mount& wanted) {
   if (::fstat(opened.fd.get(), &info) < 0) return Error::last_system("look at " + wanted.from.text());
   if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
     return Error(Code::kInvalidArgument,
-                 wanted.from.text() + " is neither a file nor a folder; devices, sockets and pipes cannot be shown to a sandbox");
+                 wanted.from.text() +
+                     " is neither a file nor a folder; devices, sockets and pipes cannot be shown to a sandbox");
   }
   std::array<char, 4096> path;
   const std::string link = "/proc/self/fd/" + std::to_string(opened.fd.get());
   const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
   if (length <= 0) return Error::last_system("resolve " + wanted.from.text());
-  opened.mount = {.host = std::string(path.data(), static_cast<std::size_t>(length)), .path = wanted.to.text().substr(1),
-                  .is_folder = S_ISDIR(info.st_mode), .is_writable = wanted.access == policy::Access::kReadWrite};
+  opened.mount = {.host = std::string(path.data(), static_cast<std::size_t>(length)),
+                  .path = wanted.to.text().substr(1),
+                  .is_folder = S_ISDIR(info.st_mode),
+                  .is_writable = wanted.access == policy::Access::kReadWrite};
   return opened;
 }
 
@@ -135,7 +140,8 @@ LaunchRequest request_for(const runtime::CellSpec& spec) {
   request.cpu_millis = limits.cpu_millis;
   request.pids = limits.pids + 1;  // the agent is not the guest's
   request.open_files = limits.open_files;
-  if (limits.cpu_time.has_value()) request.cpu_seconds = static_cast<std::uint64_t>((limits.cpu_time->count() + 999) / 1000);
+  if (limits.cpu_time.has_value())
+    request.cpu_seconds = static_cast<std::uint64_t>((limits.cpu_time->count() + 999) / 1000);
   request.disk = limits.disk;
   request.inodes = limits.inodes;
   request.lifetime = spec.lifetime;
@@ -151,28 +157,33 @@ Result<sys::Child> fork_launcher(FdRef requests, FdRef null, const HostReport& h
   ::syscall(SYS_close_range, static_cast<unsigned>(kLaunchSocketFd + 1), ~0U, 0U);
   ::prctl(PR_SET_NAME, "brig-launch");
   const std::string folder = launcher.substr(0, launcher.rfind('/'));
-  const bool is_good = is_placed && run_launcher(Fd(kLaunchSocketFd), host, folder, LauncherLife::kOneSandbox).has_value();
+  const bool is_good =
+      is_placed && run_launcher(Fd(kLaunchSocketFd), host, folder, LauncherLife::kOneSandbox).has_value();
   ::_exit(is_good ? 0 : 1);
 }
 
 class ProcessRuntime final : public runtime::Runtime {
  public:
   ProcessRuntime(asio::any_io_executor executor, ProcessRuntimeOptions options)
-      : executor_(std::move(executor)), options_(std::move(options)), host_(report_abilities()), launcher_started_(start_launcher()) {}
+      : executor_(std::move(executor)), options_(std::move(options)), host_(report_abilities()),
+        launcher_started_(start_launcher()) {}
   ProcessRuntime(const ProcessRuntime&) = delete;
   ProcessRuntime& operator=(const ProcessRuntime&) = delete;
 
   ~ProcessRuntime() override {
     requests_.reset();
     if (!launcher_.is_running()) return;
-    // It ends by itself when its socket closes, after taking down what is left; killing it first would leave groups behind.
+    // It ends by itself when its socket closes, after taking down what is left; killing it first would leave groups
+    // behind.
     constexpr int kPatienceMs = 5000;
     pollfd event{launcher_.pidfd().get(), POLLIN, 0};
     if (::poll(&event, 1, kPatienceMs) <= 0) (void)launcher_.kill(SIGKILL);
     const auto end = launcher_.wait();
-    // A launcher for one sandbox is also its warden, and a warden that was killed, at whatever moment, leaves its group.
+    // A launcher for one sandbox is also its warden, and a warden that was killed, at whatever moment, leaves its
+    // group.
     const bool is_clean = end.has_value() && !end->is_signal;
-    if (!is_clean && only_id_.has_value() && host_.cgroups.has_all()) (void)sys::remove_cgroup(host_.cgroups, *only_id_);
+    if (!is_clean && only_id_.has_value() && host_.cgroups.has_all())
+      (void)sys::remove_cgroup(host_.cgroups, *only_id_);
   }
 
   [[nodiscard]] std::string_view name() const override { return "process"; }
@@ -182,8 +193,9 @@ class ProcessRuntime final : public runtime::Runtime {
 
   Result<std::vector<std::string>> admit(const policy::Policy& policy) override {
     if (policy.require != policy::Boundary::kSharedKernel) {
-      return Error(Code::kUnsupported, "the process wall is " + std::string(to_string(policy::Boundary::kSharedKernel)) +
-                                           ", weaker than the " + std::string(to_string(policy.require)) + " that is required");
+      return Error(Code::kUnsupported,
+                   "the process wall is " + std::string(to_string(policy::Boundary::kSharedKernel)) +
+                       ", weaker than the " + std::string(to_string(policy.require)) + " that is required");
     }
     if (policy.network.mode != policy::NetworkMode::kNone) {
       return Error(Code::kUnsupported, "the process wall offers no network yet");
@@ -227,13 +239,15 @@ class ProcessRuntime final : public runtime::Runtime {
     auto [ours, theirs] = TRY(sys::seqpacket_pair());
     const Fd null = TRY(sys::open("/dev/null", O_RDWR));
     requests_ = std::move(ours);
-    // For one sandbox a fork of ourselves does what brig-launch does, without the start of a program (half a millisecond and more).
+    // For one sandbox a fork of ourselves does what brig-launch does, without the start of a program (half a
+    // millisecond and more).
     if (options_.is_single_use && sys::is_single_threaded()) {
       launcher_ = TRY(fork_launcher(theirs.ref(), null.ref(), host_, options_.launcher));
       return {};
     }
     const FdRef complaints = ::fcntl(STDERR_FILENO, F_GETFD) < 0 ? null.ref() : FdRef(STDERR_FILENO);
-    const std::vector<sys::Inherited> fds{{null.ref(), 0}, {null.ref(), 1}, {complaints, 2}, {theirs.ref(), kLaunchSocketFd}};
+    const std::vector<sys::Inherited> fds{
+        {null.ref(), 0}, {null.ref(), 1}, {complaints, 2}, {theirs.ref(), kLaunchSocketFd}};
     launcher_ = TRY(sys::spawn(options_.launcher, {}, {}, fds));
     return {};
   }

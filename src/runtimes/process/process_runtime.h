@@ -1,5 +1,6 @@
 #pragma once
-/// The process wall: Linux namespaces, a system-call filter, Landlock, cgroups, no capabilities, a root file system of its own.
+/// The process wall: Linux namespaces, a system-call filter, Landlock, cgroups, no capabilities, a root file system of
+/// its own.
 #include <memory>
 #include <string>
 
@@ -9,11 +10,12 @@
 namespace brig::runtimes::process {
 
 struct ProcessRuntimeOptions {
-  std::string launcher;       ///< path of brig-launch; brig-init lies beside it
-  bool is_single_use = false; ///< exactly one cell will be made: a fork of this process launches and watches it
+  std::string launcher;        ///< path of brig-launch; brig-init lies beside it
+  bool is_single_use = false;  ///< exactly one cell will be made: a fork of this process launches and watches it
 };
 
-/// Starts brig-launch at once; if that fails, create() says so. `executor`'s io_context outlives the runtime; one thread.
+/// Starts brig-launch at once; if that fails, create() says so. `executor`'s io_context outlives the runtime; one
+/// thread.
 std::unique_ptr<runtime::Runtime> make_process_runtime(asio::any_io_executor executor, ProcessRuntimeOptions options);
 
 }  // namespace brig::runtimes::process

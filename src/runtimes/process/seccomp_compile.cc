@@ -23,8 +23,8 @@ std::uint32_t token_of(Architecture architecture) {
 
 Error failed(int result, std::string_view what) { return Error::system(-result, "seccomp: " + std::string(what)); }
 
-/// The number to give to libseccomp, which wants this machine's own and translates it; negative where the call does not exist on
-/// `architecture`.
+/// The number to give to libseccomp, which wants this machine's own and translates it; negative where the call does not
+/// exist on `architecture`.
 Result<int> number_of(Architecture architecture, std::string_view name) {
   const std::string text(name);
   const int there = seccomp_syscall_resolve_name_arch(token_of(architecture), text.c_str());
@@ -75,8 +75,8 @@ Result<> add_refusals(const Filter& filter, Architecture architecture) {
     for (std::string_view name : words(rule.calls)) {
       const int number = TRY(number_of(architecture, name));
       if (number < 0 || rule.os_error == ENOSYS) continue;  // ENOSYS is the default already
-      const int result = seccomp_rule_add_exact_array(filter.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(rule.os_error)),
-                                                      number, 0, nullptr);
+      const int result = seccomp_rule_add_exact_array(
+          filter.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(rule.os_error)), number, 0, nullptr);
       if (result < 0) return failed(result, name);
     }
   }

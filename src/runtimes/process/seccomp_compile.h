@@ -1,5 +1,6 @@
 #pragma once
-/// Compiles the profile with libseccomp. Used at build time (apps/brig-seccomp) and by tests; the programs that ship carry the result.
+/// Compiles the profile with libseccomp. Used at build time (apps/brig-seccomp) and by tests; the programs that ship
+/// carry the result.
 #include <cstdint>
 #include <string>
 

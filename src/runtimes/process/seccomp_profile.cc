@@ -17,43 +17,59 @@ namespace brig::runtimes::process {
 namespace {
 
 constexpr AllowRule kAllow[] = {
-    {"read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 close close_range lseek dup dup2 dup3 pipe pipe2 "
-     "fcntl fsync fdatasync sync_file_range fadvise64 readahead flock ftruncate truncate fallocate sendfile copy_file_range "
+    {"read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 close close_range lseek dup dup2 dup3 "
+     "pipe pipe2 "
+     "fcntl fsync fdatasync sync_file_range fadvise64 readahead flock ftruncate truncate fallocate sendfile "
+     "copy_file_range "
      "splice tee syncfs sync",
      "bytes in and out of files the sandbox already holds or may open"},
-    {"open openat openat2 creat access faccessat faccessat2 stat lstat fstat newfstatat statx statfs fstatfs readlink readlinkat "
+    {"open openat openat2 creat access faccessat faccessat2 stat lstat fstat newfstatat statx statfs fstatfs readlink "
+     "readlinkat "
      "getdents getdents64 getcwd chdir fchdir",
      "looking at files; what there is to see is decided by the mounts and Landlock"},
-    {"mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat chmod fchmod fchmodat fchmodat2 "
-     "chown fchown lchown fchownat utime utimes utimensat futimesat umask getxattr lgetxattr fgetxattr listxattr llistxattr "
+    {"mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat chmod fchmod "
+     "fchmodat fchmodat2 "
+     "chown fchown lchown fchownat utime utimes utimensat futimesat umask getxattr lgetxattr fgetxattr listxattr "
+     "llistxattr "
      "flistxattr setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr",
-     "changing files in the scratch; ids other than its own are not mapped, and set-id bits are dead (nosuid, no_new_privs)"},
-    {"mmap munmap mprotect mremap madvise msync mincore brk mlock mlock2 munlock mlockall munlockall membarrier memfd_create "
+     "changing files in the scratch; ids other than its own are not mapped, and set-id bits are dead (nosuid, "
+     "no_new_privs)"},
+    {"mmap munmap mprotect mremap madvise msync mincore brk mlock mlock2 munlock mlockall munlockall membarrier "
+     "memfd_create "
      "pkey_alloc pkey_free pkey_mprotect get_mempolicy set_mempolicy mbind",
      "memory of its own, bounded by the cgroup and by limits"},
-    {"fork vfork execve execveat exit exit_group wait4 waitid getpid getppid gettid getpgid getpgrp setpgid getsid setsid "
+    {"fork vfork execve execveat exit exit_group wait4 waitid getpid getppid gettid getpgid getpgrp setpgid getsid "
+     "setsid "
      "set_tid_address set_robust_list get_robust_list rseq getcpu",
      "processes of its own; their number is bounded"},
-    {"kill tkill tgkill pidfd_open pidfd_send_signal rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend "
+    {"kill tkill tgkill pidfd_open pidfd_send_signal rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending "
+     "rt_sigsuspend "
      "rt_sigtimedwait rt_sigqueueinfo rt_tgsigqueueinfo sigaltstack signalfd signalfd4 restart_syscall pause",
      "signals reach only the sandbox's own pid namespace"},
-    {"futex futex_waitv nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getitimer setitimer alarm "
-     "timer_create timer_settime timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime",
+    {"futex futex_waitv nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getitimer "
+     "setitimer alarm "
+     "timer_create timer_settime timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime "
+     "timerfd_gettime",
      "waiting and reading clocks; setting a clock is not in here"},
-    {"poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 "
+    {"poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd "
+     "eventfd2 "
      "inotify_init inotify_init1 inotify_add_watch inotify_rm_watch",
      "event loops"},
-    {"socketpair bind listen accept accept4 connect getsockname getpeername sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg "
+    {"socketpair bind listen accept accept4 connect getsockname getpeername sendto recvfrom sendmsg recvmsg sendmmsg "
+     "recvmmsg "
      "shutdown setsockopt getsockopt",
      "sockets once made (see socket); the network namespace has only loopback"},
-    {"getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid setregid setresuid setresgid setfsuid "
+    {"getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid setregid setresuid setresgid "
+     "setfsuid "
      "setfsgid capget capset",
      "identity: one id is mapped and there are no capabilities, so nothing can be gained"},
     {"getrlimit setrlimit getrusage sysinfo uname getpriority setpriority sched_yield sched_getaffinity "
-     "sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_getattr sched_setattr "
+     "sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_getattr "
+     "sched_setattr "
      "sched_get_priority_min sched_get_priority_max sched_rr_get_interval ioprio_get ioprio_set",
      "asking about and lowering its own share; hard limits cannot be raised without a capability"},
-    {"shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend "
+    {"shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink "
+     "mq_timedsend "
      "mq_timedreceive mq_notify mq_getsetattr",
      "System V and POSIX messages in an ipc namespace of its own"},
     {"getrandom", "random bytes"},
@@ -61,24 +77,81 @@ constexpr AllowRule kAllow[] = {
     {"landlock_create_ruleset landlock_add_rule landlock_restrict_self", "a program may confine itself further"},
 };
 
-// include/uapi/asm-generic/ioctls.h and friends: terminals, non-blocking flags, file clones. Everything else a device might offer is
-// refused, TIOCSTI (types into the terminal of another session) and TIOCLINUX (pastes into the console) above all.
+// include/uapi/asm-generic/ioctls.h and friends: terminals, non-blocking flags, file clones. Everything else a device
+// might offer is refused, TIOCSTI (types into the terminal of another session) and TIOCLINUX (pastes into the console)
+// above all.
 constexpr std::uint64_t kIoctls[] = {
-    TCGETS, TCSETS, TCSETSW, TCSETSF, TCGETA, TCSETA, TCSETAW, TCSETAF, TCSBRK, TCXONC, TCFLSH, TCSBRKP,
-    TIOCGWINSZ, TIOCSWINSZ, TIOCGPGRP, TIOCSPGRP, TIOCGSID, TIOCSCTTY, TIOCNOTTY, TIOCEXCL, TIOCNXCL, TIOCOUTQ,
-    TIOCGPTN, TIOCSPTLCK, TIOCGPTLCK, TIOCGPTPEER, TIOCGETD, TIOCMGET, TIOCPKT,
-    FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX,
-    SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK, SIOCGIFBRDADDR, SIOCGIFMTU, SIOCGIFINDEX, SIOCGIFNAME, SIOCGIFHWADDR,
-    0x40049409 /* FICLONE, linux/fs.h */, 0x4020940d /* FICLONERANGE */, 0x80086601 /* FS_IOC_GETFLAGS */,
+    TCGETS,
+    TCSETS,
+    TCSETSW,
+    TCSETSF,
+    TCGETA,
+    TCSETA,
+    TCSETAW,
+    TCSETAF,
+    TCSBRK,
+    TCXONC,
+    TCFLSH,
+    TCSBRKP,
+    TIOCGWINSZ,
+    TIOCSWINSZ,
+    TIOCGPGRP,
+    TIOCSPGRP,
+    TIOCGSID,
+    TIOCSCTTY,
+    TIOCNOTTY,
+    TIOCEXCL,
+    TIOCNXCL,
+    TIOCOUTQ,
+    TIOCGPTN,
+    TIOCSPTLCK,
+    TIOCGPTLCK,
+    TIOCGPTPEER,
+    TIOCGETD,
+    TIOCMGET,
+    TIOCPKT,
+    FIONREAD,
+    FIONBIO,
+    FIOASYNC,
+    FIOCLEX,
+    FIONCLEX,
+    SIOCGIFCONF,
+    SIOCGIFFLAGS,
+    SIOCGIFADDR,
+    SIOCGIFNETMASK,
+    SIOCGIFBRDADDR,
+    SIOCGIFMTU,
+    SIOCGIFINDEX,
+    SIOCGIFNAME,
+    SIOCGIFHWADDR,
+    0x40049409 /* FICLONE, linux/fs.h */,
+    0x4020940d /* FICLONERANGE */,
+    0x80086601 /* FS_IOC_GETFLAGS */,
     0xc020660b /* FS_IOC_FIEMAP */,
     0x5441 /* TIOCGPTPEER of x86 */,
 };
 
 // include/uapi/linux/prctl.h: naming, asking, and what only takes away.
 constexpr std::uint64_t kPrctls[] = {
-    PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE, PR_GET_DUMPABLE, PR_CAPBSET_READ,
-    PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_SET_CHILD_SUBREAPER,
-    PR_GET_CHILD_SUBREAPER, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE, PR_GET_TID_ADDRESS, PR_GET_SECUREBITS, PR_GET_KEEPCAPS,
+    PR_SET_NAME,
+    PR_GET_NAME,
+    PR_SET_PDEATHSIG,
+    PR_GET_PDEATHSIG,
+    PR_SET_DUMPABLE,
+    PR_GET_DUMPABLE,
+    PR_CAPBSET_READ,
+    PR_SET_NO_NEW_PRIVS,
+    PR_GET_NO_NEW_PRIVS,
+    PR_GET_SECCOMP,
+    PR_SET_TIMERSLACK,
+    PR_GET_TIMERSLACK,
+    PR_SET_CHILD_SUBREAPER,
+    PR_GET_CHILD_SUBREAPER,
+    PR_SET_THP_DISABLE,
+    PR_GET_THP_DISABLE,
+    PR_GET_TID_ADDRESS,
+    PR_GET_SECUREBITS,
+    PR_GET_KEEPCAPS,
     0x53564d41 /* PR_SET_VMA: naming anonymous memory (glibc, jemalloc) */,
 };
 
@@ -98,8 +171,8 @@ class OneOf {
 };
 
 // CLONE_NEW* of linux/sched.h; CLONE_NEWTIME is clone3's only. A thread or a process may be made, a namespace may not.
-constexpr std::uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                                          CLONE_NEWPID | CLONE_NEWNET;
+constexpr std::uint64_t kNamespaceFlags =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 constexpr ArgumentTest kNoNamespaces[] = {{0, kNamespaceFlags, 0}};
 
 constexpr std::uint64_t kTypeMask = 0xffffffff & ~std::uint64_t{SOCK_CLOEXEC | SOCK_NONBLOCK};
@@ -111,7 +184,8 @@ constexpr ArgumentTest kUdp6[] = {{0, 0xffffffff, AF_INET6}, {1, kTypeMask, SOCK
 constexpr ArgumentTest kUdp4Named[] = {{0, 0xffffffff, AF_INET}, {1, kTypeMask, SOCK_DGRAM}, {2, 0xffffffff, 17}};
 constexpr ArgumentTest kUdp6Named[] = {{0, 0xffffffff, AF_INET6}, {1, kTypeMask, SOCK_DGRAM}, {2, 0xffffffff, 17}};
 constexpr std::string_view kSocketWhy =
-    "Unix, TCP and UDP only; raw, packet, netlink and the rare families (ALG, VSOCK, KEY, TIPC, CAN, …) are where kernel bugs live";
+    "Unix, TCP and UDP only; raw, packet, netlink and the rare families (ALG, VSOCK, KEY, TIPC, CAN, …) are where "
+    "kernel bugs live";
 
 constexpr ArgumentTest kOwnProcess[] = {{0, 0xffffffff, 0}};
 
@@ -123,9 +197,11 @@ constexpr ArgumentTest kRegularAt[] = {{2, S_IFMT, S_IFREG}};
 constexpr ArgumentTest kPersonalityQuery[] = {{0, 0xffffffff, 0xffffffff}};
 constexpr ArgumentTest kPersonalityLinux[] = {{0, 0xffffffff, PER_LINUX}};
 
-// libseccomp cannot give a call both a conditional permission and an errno of its own for the rest, so the rest is the default.
+// libseccomp cannot give a call both a conditional permission and an errno of its own for the rest, so the rest is the
+// default.
 constexpr AllowIfRule kAllowIf[] = {
-    {"clone", kNoNamespaces, "threads and processes, but no new namespace: a user namespace would bring capabilities back"},
+    {"clone", kNoNamespaces,
+     "threads and processes, but no new namespace: a user namespace would bring capabilities back"},
     {"socket", kUnixSocket, kSocketWhy},
     {"socket", kTcp4, kSocketWhy},
     {"socket", kTcp6, kSocketWhy},
@@ -145,18 +221,21 @@ constexpr AllowIfRule kAllowIf[] = {
 constexpr RefuseRule kRefuse[] = {
     {"clone3", ENOSYS, "its flags are behind a pointer that a filter cannot read; libc falls back to clone"},
     {"unshare setns", EPERM, "no namespace may be made or entered"},
-    {"mount umount2 pivot_root chroot open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr",
-     EPERM, "the tree of mounts is the wall"},
+    {"mount umount2 pivot_root chroot open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr", EPERM,
+     "the tree of mounts is the wall"},
     {"ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd process_madvise process_mrelease", EPERM,
      "reaching into another process"},
     {"bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register", EPERM,
      "large kernel interfaces with a long list of escapes; io_uring also walks past this filter"},
     {"keyctl add_key request_key", EPERM, "keyrings are not namespaced by default"},
-    {"init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct quotactl quotactl_fd "
+    {"init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct quotactl "
+     "quotactl_fd "
      "iopl ioperm nfsservctl vhangup",
      EPERM, "the machine's own administration"},
     {"open_by_handle_at name_to_handle_at", EPERM, "opens files by number, past every mount (the 2014 shocker escape)"},
-    {"modify_ldt", EPERM, "segments of 16-bit programs: a long list of kernel bugs (CVE-2017-17053, CVE-2015-5157) and nothing of today needs it"},
+    {"modify_ldt", EPERM,
+     "segments of 16-bit programs: a long list of kernel bugs (CVE-2017-17053, CVE-2015-5157) and nothing of today "
+     "needs it"},
     {"syslog lookup_dcookie", EPERM, "the kernel's log and addresses"},
     {"settimeofday clock_settime clock_adjtime adjtimex stime", EPERM, "the machine's clock"},
     {"sethostname setdomainname", EPERM, "fixed when the sandbox was made"},
@@ -175,7 +254,8 @@ std::span<const AllowRule> allow_rules() { return kAllow; }
 std::span<const RefuseRule> refuse_rules() { return kRefuse; }
 
 std::span<const AllowIfRule> allow_if_rules() {
-  static const OneOf kIoctlRules("ioctl", 1, kIoctls, "terminals, non-blocking flags, file clones; nothing else of any device");
+  static const OneOf kIoctlRules("ioctl", 1, kIoctls,
+                                 "terminals, non-blocking flags, file clones; nothing else of any device");
   static const OneOf kPrctlRules("prctl", 0, kPrctls, "naming, asking, and what only takes away");
   static const std::vector<AllowIfRule> kAll = [] {
     std::vector<AllowIfRule> rules(std::begin(kAllowIf), std::end(kAllowIf));

@@ -1,10 +1,10 @@
 #pragma once
 /// The system-call filter of the process wall, as a table: what is allowed and why, and what is refused and how.
 ///
-/// Everything that is not in the table answers ENOSYS, so that a C library falls back from calls newer than this table instead of
-/// failing. Calls that are dangerous and known answer EPERM, each with its reason, so that a person sees a refusal. Another
-/// architecture's calls (and x32) kill the process. Compiled at build time by brig-seccomp (seccomp_compile.h) for each
-/// architecture; the golden text is tests/golden/process/seccomp-*.pfc.
+/// Everything that is not in the table answers ENOSYS, so that a C library falls back from calls newer than this table
+/// instead of failing. Calls that are dangerous and known answer EPERM, each with its reason, so that a person sees a
+/// refusal. Another architecture's calls (and x32) kill the process. Compiled at build time by brig-seccomp
+/// (seccomp_compile.h) for each architecture; the golden text is tests/golden/process/seccomp-*.pfc.
 #include <cstdint>
 #include <span>
 #include <string_view>

@@ -1,10 +1,10 @@
+#include "seccomp_program.inc"
 
 #include <cstdint>
 #include <iterator>
 #include <string>
 
 #include "runtimes/process/compile.h"
-#include "seccomp_program.inc"
 
 namespace brig::runtimes::process {
 

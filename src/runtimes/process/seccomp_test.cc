@@ -50,12 +50,15 @@ class Filter : public testing::TestWithParam<Subject> {
 };
 
 TEST_P(Filter, IsTheOneThatWasReviewed) {
-  expect_golden("tests/golden/process/seccomp-" + std::string(to_string(GetParam().architecture)) + ".pfc", profile_.text);
+  expect_golden("tests/golden/process/seccomp-" + std::string(to_string(GetParam().architecture)) + ".pfc",
+                profile_.text);
 }
 
 TEST_P(Filter, KillsForeignArchitectures) {
-  for (std::uint32_t audit : std::initializer_list<std::uint32_t>{AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, 0}) {
-    for (std::uint32_t number : {0U, 1U, 39U, 59U}) EXPECT_EQ(verdict_of(number, audit), SECCOMP_RET_KILL_PROCESS) << audit;
+  for (std::uint32_t audit :
+       std::initializer_list<std::uint32_t>{AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, 0}) {
+    for (std::uint32_t number : {0U, 1U, 39U, 59U})
+      EXPECT_EQ(verdict_of(number, audit), SECCOMP_RET_KILL_PROCESS) << audit;
   }
 }
 
@@ -91,12 +94,45 @@ TEST_P(Filter, AllowsNothingThatIsNotInTheTable) {
 }
 
 TEST_P(Filter, RefusesKnownDangersWithEperm) {
-  for (const char* name : {"unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "ptrace", "process_vm_readv", "bpf",
-                           "perf_event_open", "userfaultfd", "io_uring_setup", "keyctl", "add_key", "request_key", "init_module",
-                           "finit_module", "delete_module", "kexec_load", "reboot", "swapon", "acct", "open_by_handle_at",
-                           "name_to_handle_at", "syslog", "settimeofday", "clock_settime", "fanotify_init", "vmsplice",
-                           "open_tree", "move_mount", "fsopen", "pidfd_getfd", "kcmp", "setgroups", "seccomp", "quotactl",
-                           "sethostname", "move_pages"}) {
+  for (const char* name : {"unshare",
+                           "setns",
+                           "mount",
+                           "umount2",
+                           "pivot_root",
+                           "chroot",
+                           "ptrace",
+                           "process_vm_readv",
+                           "bpf",
+                           "perf_event_open",
+                           "userfaultfd",
+                           "io_uring_setup",
+                           "keyctl",
+                           "add_key",
+                           "request_key",
+                           "init_module",
+                           "finit_module",
+                           "delete_module",
+                           "kexec_load",
+                           "reboot",
+                           "swapon",
+                           "acct",
+                           "open_by_handle_at",
+                           "name_to_handle_at",
+                           "syslog",
+                           "settimeofday",
+                           "clock_settime",
+                           "fanotify_init",
+                           "vmsplice",
+                           "open_tree",
+                           "move_mount",
+                           "fsopen",
+                           "pidfd_getfd",
+                           "kcmp",
+                           "setgroups",
+                           "seccomp",
+                           "quotactl",
+                           "sethostname",
+                           "move_pages"}) {
     EXPECT_EQ(verdict(name), kEperm) << name;
   }
 }
@@ -111,7 +147,8 @@ TEST_P(Filter, EveryRefusalInTheTableRefuses) {
       const int number = seccomp_syscall_resolve_name_arch(GetParam().token, name.c_str());
       if (number < 0) continue;  // not on this architecture
       EXPECT_EQ(verdict_of(static_cast<std::uint32_t>(number), GetParam().audit),
-                SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(rule.os_error)) << name;
+                SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(rule.os_error))
+          << name;
     }
   }
 }
@@ -120,7 +157,8 @@ TEST_P(Filter, LetsThreadsBeMadeButNoNamespace) {
   constexpr std::uint64_t kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
   EXPECT_EQ(verdict("clone", {kThread}), SECCOMP_RET_ALLOW);
   EXPECT_EQ(verdict("clone", {17 /* SIGCHLD */}), SECCOMP_RET_ALLOW);
-  for (int bit : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP}) {
+  for (int bit :
+       {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP}) {
     const auto flag = static_cast<std::uint64_t>(bit);
     EXPECT_NE(verdict("clone", {flag}), SECCOMP_RET_ALLOW);
     EXPECT_NE(verdict("clone", {flag | kThread}), SECCOMP_RET_ALLOW);

@@ -65,7 +65,8 @@ Result<std::pair<Fd, Fd>> make_pipe() {
   return std::pair(Fd(ends[0]), Fd(ends[1]));
 }
 
-/// In the child, before exec: keeps its new namespace's capabilities over the exec of a program without file capabilities.
+/// In the child, before exec: keeps its new namespace's capabilities over the exec of a program without file
+/// capabilities.
 bool keep_capabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[2] = {};
@@ -82,7 +83,8 @@ bool keep_capabilities() {
 
 /// In the child: becomes brig-init with exactly these descriptors. Returns only on failure.
 void become_init(FdRef init, std::span<const sys::Inherited> fds) {
-  // From the first moment, not only once brig-init runs: until then it does not read the pipe that would tell it of our end.
+  // From the first moment, not only once brig-init runs: until then it does not read the pipe that would tell it of our
+  // end.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return;
   constexpr int kProgramFd = 190;  // out of the way of the numbers that are about to be used; gone after the exec
   if (::dup3(init.get(), kProgramFd, O_CLOEXEC) < 0) return;
@@ -140,14 +142,16 @@ class Warden {
 Result<runtime::Attestation> Warden::build() {
   TRY(arm_end_of_life(job_.request.lifetime));
   if (host_.cgroups.has_all()) {
-    const sys::CgroupLimits limits{.memory = job_.request.memory, .pids = job_.request.pids, .cpu_millis = job_.request.cpu_millis};
+    const sys::CgroupLimits limits{
+        .memory = job_.request.memory, .pids = job_.request.pids, .cpu_millis = job_.request.cpu_millis};
     cgroup_ = TRY(sys::Cgroup::create(host_.cgroups, job_.request.id, limits));
   }
   const std::uint32_t outside = host_.is_root ? kFirstOutsideId + static_cast<std::uint32_t>(::getpid()) : host_.uid;
   for (std::size_t i = 0; i < job_.mounts.size(); ++i) {
     const LaunchMount& mount = job_.request.mounts[i];
     if (host_.is_root) {
-      attached_.push_back(TRY(make_mount(job_.mounts[i].ref(), mount, outside).context("show " + mount.host + " inside")));
+      attached_.push_back(
+          TRY(make_mount(job_.mounts[i].ref(), mount, outside).context("show " + mount.host + " inside")));
     } else {
       struct stat info = {};
       if (::fstat(job_.mounts[i].get(), &info) < 0) return Error::last_system("look at " + mount.host);
@@ -161,7 +165,8 @@ Result<runtime::Attestation> Warden::build() {
   if (cgroup_.has_value()) sys::sweep_cgroups(host_.cgroups, kLeftoverAge);  // here, where we would only wait
   TRY(await_plan());
   const Expectation expectation{.outside_uid = outside, .landlock_rules = landlock_rule_count(plan_)};
-  auto attestation = TRY(attest(child_.pid(), job_.request, host_, cgroup_.has_value() ? &*cgroup_ : nullptr, expectation));
+  auto attestation =
+      TRY(attest(child_.pid(), job_.request, host_, cgroup_.has_value() ? &*cgroup_ : nullptr, expectation));
   TRY(sys::write_all(plan_pipe_.ref(), "g").context("let the sandbox begin"));
   plan_pipe_.reset();
   return attestation;
@@ -171,8 +176,12 @@ Result<> Warden::start_init() {
   auto [plan_read, plan_write] = TRY(make_pipe());
   auto [report_read, report_write] = TRY(make_pipe());
   const Fd null = TRY(sys::open("/dev/null", O_RDWR));
-  std::vector<sys::Inherited> fds{{null.ref(), 0}, {null.ref(), 1}, {null.ref(), 2}, {job_.channel.ref(), kChannelFd},
-                                  {plan_read.ref(), kPlanFd}, {report_write.ref(), kReportFd}};
+  std::vector<sys::Inherited> fds{{null.ref(), 0},
+                                  {null.ref(), 1},
+                                  {null.ref(), 2},
+                                  {job_.channel.ref(), kChannelFd},
+                                  {plan_read.ref(), kPlanFd},
+                                  {report_write.ref(), kReportFd}};
   int slot = kFirstSlot;
   FdRef born_into;
   if (cgroup_.has_value()) {
@@ -181,7 +190,8 @@ Result<> Warden::start_init() {
   }
   for (const Fd& mount : attached_) fds.push_back({mount.ref(), slot++});
 
-  constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  constexpr std::uint64_t kNamespaces =
+      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   auto child = TRY(sys::clone(kNamespaces, born_into));
   if (!child.has_value()) {
     become_init(init_, fds);
@@ -204,8 +214,10 @@ Result<> Warden::map_ids() const {
   const auto own = static_cast<std::uint32_t>(::getpid());
   // Without root the kernel wants setgroups denied before a group may be mapped (user_namespaces(7)).
   TRY(sys::write_file(proc + "/setgroups", "deny").context("map the group"));
-  TRY(sys::write_file(proc + "/uid_map", line(kInsideUid, host_.is_root ? kFirstOutsideId + own : host_.uid)).context("map the user"));
-  TRY(sys::write_file(proc + "/gid_map", line(kInsideGid, host_.is_root ? kFirstOutsideId + own : host_.gid)).context("map the group"));
+  TRY(sys::write_file(proc + "/uid_map", line(kInsideUid, host_.is_root ? kFirstOutsideId + own : host_.uid))
+          .context("map the user"));
+  TRY(sys::write_file(proc + "/gid_map", line(kInsideGid, host_.is_root ? kFirstOutsideId + own : host_.gid))
+          .context("map the group"));
   return {};
 }
 
@@ -226,7 +238,8 @@ Result<> Warden::await_plan() {
   }
   if (done.step == kPlanDone) return {};
   if (done.step >= plan_.steps.size()) return Error::system(done.os_error, "brig-init could not read its plan");
-  return Error::system(done.os_error, "step " + std::to_string(done.step + 1) + " (" + describe(plan_.steps[done.step]) + ")");
+  return Error::system(done.os_error,
+                       "step " + std::to_string(done.step + 1) + " (" + describe(plan_.steps[done.step]) + ")");
 }
 
 void Warden::serve() {

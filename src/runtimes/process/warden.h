@@ -1,8 +1,9 @@
 #pragma once
 /// The warden of one sandbox: a process that builds it, watches it and takes it down, and dies with it.
 ///
-/// Two things end the sandbox even if every process of Brig is stopped or killed: the warden arms a kernel timer that ends the warden
-/// itself, and the sandbox's pid 1 has the warden as its parent-death signal; with pid 1 the kernel ends all of the pid namespace.
+/// Two things end the sandbox even if every process of Brig is stopped or killed: the warden arms a kernel timer that
+/// ends the warden itself, and the sandbox's pid 1 has the warden as its parent-death signal; with pid 1 the kernel
+/// ends all of the pid namespace.
 #include <vector>
 
 #include "base/fd.h"
@@ -14,13 +15,14 @@ namespace brig::runtimes::process {
 
 struct WardenJob {
   LaunchRequest request;
-  Fd control;                ///< answers go here; when the other end closes, the sandbox ends
-  Fd channel;                ///< the guest's end of the stream
-  std::vector<Fd> mounts;    ///< O_PATH, in the order of request.mounts
+  Fd control;              ///< answers go here; when the other end closes, the sandbox ends
+  Fd channel;              ///< the guest's end of the stream
+  std::vector<Fd> mounts;  ///< O_PATH, in the order of request.mounts
 };
 
-/// Runs one sandbox from beginning to end in this (single-threaded) process. Everything it reports goes over `job.control`.
-/// `init` is the sealed copy of brig-init; `host` needs no lists of files, they are read while the sandbox's first process starts.
+/// Runs one sandbox from beginning to end in this (single-threaded) process. Everything it reports goes over
+/// `job.control`. `init` is the sealed copy of brig-init; `host` needs no lists of files, they are read while the
+/// sandbox's first process starts.
 void run_warden(WardenJob job, HostReport host, FdRef init);
 
 }  // namespace brig::runtimes::process

@@ -17,9 +17,9 @@ class FakeSession : public guest::Session {
   int read_errno = 0;                           ///< every read fails with it
   bool is_gone = false;                         ///< the channel is lost
 
-  void add(std::string path, std::string text, guest::FileType type = guest::FileType::kRegular, std::uint16_t mode = 0644) {
-    listing.entries.push_back(
-        {.path = path, .type = type, .mode = mode, .size = Bytes{text.size()}, .device = device});
+  void add(std::string path, std::string text, guest::FileType type = guest::FileType::kRegular,
+           std::uint16_t mode = 0644) {
+    listing.entries.push_back({.path = path, .type = type, .mode = mode, .size = Bytes{text.size()}, .device = device});
     contents["/workspace/" + path] = std::move(text);
   }
 
@@ -27,9 +27,12 @@ class FakeSession : public guest::Session {
   Task<std::unique_ptr<guest::Process>> exec(guest::ExecRequest, guest::OutputSink&) override {
     return answer<std::unique_ptr<guest::Process>>(unsupported());
   }
-  Task<> write_file(GuestPath, std::span<const std::byte>, guest::WriteOptions) override { return answer<void>(unsupported()); }
+  Task<> write_file(GuestPath, std::span<const std::byte>, guest::WriteOptions) override {
+    return answer<void>(unsupported());
+  }
   Task<> write_file(GuestPath, guest::ByteSource, guest::WriteOptions) override { return answer<void>(unsupported()); }
-  Task<std::uint64_t> read_file(GuestPath path, std::uint64_t offset, std::uint64_t limit, guest::ByteSink sink) override {
+  Task<std::uint64_t> read_file(GuestPath path, std::uint64_t offset, std::uint64_t limit,
+                                guest::ByteSink sink) override {
     return answer<std::uint64_t>(read(path, offset, limit, sink));
   }
   Task<guest::Listing> list(guest::ListRequest) override {
@@ -57,7 +60,8 @@ class FakeSession : public guest::Session {
     co_return std::move(value);
   }
 
-  Result<std::uint64_t> read(const GuestPath& path, std::uint64_t offset, std::uint64_t limit, const guest::ByteSink& sink) {
+  Result<std::uint64_t> read(const GuestPath& path, std::uint64_t offset, std::uint64_t limit,
+                             const guest::ByteSink& sink) {
     if (is_gone) return gone();
     if (read_errno != 0) return Error::system(read_errno, "read");
     const auto found = contents.find(path.text());

@@ -1,6 +1,6 @@
 #pragma once
-/// Runs a compiled system-call filter in user space, so that what it says about any call can be tested without a kernel, for every
-/// architecture. Only what libseccomp emits; anything else is an error, never a guess.
+/// Runs a compiled system-call filter in user space, so that what it says about any call can be tested without a
+/// kernel, for every architecture. Only what libseccomp emits; anything else is an error, never a guess.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 

@@ -10,10 +10,12 @@ inline HostReport full_host() {
   host.is_root = true;
   host.landlock_abi = 7;
   host.kernel = "Linux 6.18.0";
-  host.cgroups = {.version = sys::CgroupVersion::kV1, .memory = "/cg/memory", .pids = "/cg/pids", .cpu = "/cg/cpu", .why_not = ""};
+  host.cgroups = {
+      .version = sys::CgroupVersion::kV1, .memory = "/cg/memory", .pids = "/cg/pids", .cpu = "/cg/cpu", .why_not = ""};
   host.root_entries = {{"bin", "usr/bin"}, {"lib", "usr/lib"}, {"lib64", "usr/lib64"}, {"sbin", "usr/sbin"}};
   host.etc_entries = {"alternatives", "ld.so.cache", "ssl/certs"};
-  host.proc_entries = {{"acpi", true}, {"cmdline", false}, {"cpuinfo", false}, {"keys", false}, {"stat", false}, {"sys", true}};
+  host.proc_entries = {{"acpi", true},  {"cmdline", false}, {"cpuinfo", false},
+                       {"keys", false}, {"stat", false},    {"sys", true}};
   return host;
 }
 
@@ -23,7 +25,8 @@ inline HostReport rootless_host() {
   host.is_root = false;
   host.uid = 1234;
   host.gid = 1234;
-  host.cgroups = {.version = sys::CgroupVersion::kV2, .memory = "", .pids = "", .cpu = "", .why_not = "this user may not"};
+  host.cgroups = {
+      .version = sys::CgroupVersion::kV2, .memory = "", .pids = "", .cpu = "", .why_not = "this user may not"};
   return host;
 }
 

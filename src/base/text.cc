@@ -37,6 +37,15 @@ bool is_c1(std::string_view sequence) {
          static_cast<unsigned char>(sequence[1]) < 0xa0;
 }
 
+/// What turns the reading direction, and so shows a name as another (U+202A–U+202E, U+2066–U+2069), and the two line
+/// ends of Unicode (U+2028, U+2029).
+bool is_deceiving(std::string_view sequence) {
+  if (sequence.size() != 3 || !sequence.starts_with("\xe2")) return false;
+  const auto second = static_cast<unsigned char>(sequence[1]);
+  const auto third = static_cast<unsigned char>(sequence[2]);
+  return (second == 0x80 && third >= 0xa8 && third <= 0xae) || (second == 0x81 && third >= 0xa6 && third <= 0xa9);
+}
+
 }  // namespace
 
 std::string printable(std::string_view text, std::size_t limit) {
@@ -46,7 +55,8 @@ std::string printable(std::string_view text, std::size_t limit) {
   while (at < text.size() && at < limit) {
     const std::size_t length = sequence_length(text.substr(at));
     const auto byte = static_cast<unsigned char>(text[at]);
-    const bool is_plain = length > 0 && byte >= 0x20 && byte != 0x7f && !is_c1(text.substr(at, length));
+    const bool is_plain = length > 0 && byte >= 0x20 && byte != 0x7f && !is_c1(text.substr(at, length)) &&
+                          !is_deceiving(text.substr(at, length));
     if (is_plain) {
       out += text.substr(at, length);
       at += length;

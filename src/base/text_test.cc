@@ -12,6 +12,9 @@ TEST(Printable, NeutralisesWhatDrivesATerminal) {
   EXPECT_EQ(printable("a\x1b[2Jb\nc"), "a\\x1b[2Jb\\x0ac");
   EXPECT_EQ(printable("\xc2\x9b"), "\\xc2\\x9b");  // C1 CSI
   EXPECT_EQ(printable("héllo"), "héllo");
+  EXPECT_EQ(printable("a\u202etxt.exe"), "a\\xe2\\x80\\xaetxt.exe");
+  EXPECT_EQ(printable("\u2066\u2028"), "\\xe2\\x81\\xa6\\xe2\\x80\\xa8");
+  EXPECT_EQ(printable("… – שלום"), "… – שלום");
   EXPECT_EQ(printable(std::string(300, 'a'), 5), "aaaaa…");
 }
 

@@ -17,11 +17,11 @@ Ending ending_of(const GuestWord& word, const CellReport& cell, const policy::Li
   if (is_killed && cell.memory_kills > 0) return {Cause::kMemoryLimit, SIGKILL};
   if (!word.is_signalled) return {Cause::kExited, word.value};
   switch (word.value) {
-    case SIGXCPU: return {Cause::kCpuLimit, word.value};
     case SIGXFSZ: return {Cause::kDiskLimit, word.value};
     case SIGSYS: return {Cause::kPolicyKill, word.value};
+    case SIGXCPU:
     case SIGKILL:
-      // The hard CPU limit kills; whoever ignores SIGXCPU meets it.
+      // The hard CPU limit kills; whoever ignores SIGXCPU meets it. Anybody may send either: the time used decides.
       if (limits.cpu_time && std::max(word.cpu, cell.usage.cpu) >= *limits.cpu_time)
         return {Cause::kCpuLimit, word.value};
       return {Cause::kSignalled, word.value};

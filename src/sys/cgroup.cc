@@ -233,6 +233,11 @@ Result<> limit_memory(const std::string& folder, bool is_v2, Bytes memory) {
   } else {
     TRY(write_file(folder + "/memory.swappiness", "0"));
   }
+  // v1 counts what lies in TCP and UDP sockets apart from memory, and not at all without a limit. Absent without v1's
+  // network part.
+  if (::access((folder + "/memory.kmem.tcp.limit_in_bytes").c_str(), F_OK) == 0) {
+    TRY(write_file(folder + "/memory.kmem.tcp.limit_in_bytes", std::to_string(memory.count / 4)));
+  }
   return {};
 }
 

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "sys/file.h"
+
 namespace brig::sys {
 namespace {
 
@@ -108,6 +110,12 @@ TEST(RealTree, LimitsAreReadBackFromTheKernel) {
   ASSERT_TRUE(read.has_value()) << read.error().message();
   EXPECT_EQ(*read, limits);
   EXPECT_TRUE(fs::exists(tree.memory + "/brig/" + name));
+  const std::string sockets = tree.memory + "/brig/" + name + "/memory.kmem.tcp.limit_in_bytes";
+  if (fs::exists(sockets)) {  // v1: what lies in sockets is counted only if limited
+    const auto text = read_file(sockets, 100);
+    ASSERT_TRUE(text.has_value());
+    EXPECT_EQ(*text, std::to_string(mebibytes(16).count) + "\n");
+  }
   ASSERT_TRUE(group->destroy().has_value());
   EXPECT_FALSE(fs::exists(tree.memory + "/brig/" + name));
   EXPECT_FALSE(fs::exists(tree.pids + "/brig/" + name));

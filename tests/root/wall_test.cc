@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "root/room.h"
 
 namespace brig {
@@ -63,6 +65,54 @@ TEST(Wall, LoopbackInsideWorksAndNothingElseExists) {
        "try:\n socket.create_connection(('192.0.2.1', 80), 2)\nexcept OSError as e: print('out:', e.strerror)\n"});
   EXPECT_THAT(answer.out, HasSubstr("local ok"));
   EXPECT_THAT(answer.out, HasSubstr("out: Network is unreachable"));
+}
+
+/// What the kernel counts for the whole machine, or for whoever made the sandbox.
+TEST(Wall, LeavesTheHostWhatItShares) {
+  Room room({.limits = {.memory = mebibytes(64)}});
+  ASSERT_TRUE(room.is_ready());
+  const auto python = [&](const char* code) {
+    const Answer answer = room.exec({"python3", "-c", code});
+    return answer.out + answer.err;
+  };
+  EXPECT_EQ(python(R"(import ctypes, os
+c = ctypes.CDLL(None, use_errno=True)
+print(c.inotify_init1(0), os.strerror(ctypes.get_errno())))"),
+            "-1 Too many open files\n");
+  EXPECT_EQ(python(R"(import os
+count = 0
+try:
+    while True:
+        os.open('/dev/ptmx', os.O_RDWR | os.O_NOCTTY)
+        count += 1
+except OSError as error: print(count, error.strerror))"),
+            "64 No space left on device\n");
+  EXPECT_EQ(python(R"(import resource
+print(resource.getrlimit(resource.RLIMIT_CORE))
+try: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+except OSError as error: print(error.strerror)
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+print(resource.getrlimit(resource.RLIMIT_NOFILE)))"),
+            "(1, 1)\nFunction not implemented\n(100, 100)\n");
+}
+
+TEST(Wall, LimitsWhatLiesInSockets) {
+  Room room({.limits = {.memory = mebibytes(64)}});
+  ASSERT_TRUE(room.is_ready());
+  const Answer answer = room.exec({"python3", "-c", R"(import socket
+listener = socket.create_server(('127.0.0.1', 0), backlog=1000)
+keep, total = [], 0
+for _ in range(60):
+    a = socket.create_connection(listener.getsockname())
+    keep += [a, listener.accept()[0]]
+    a.setblocking(False)
+    try:
+        while True: total += a.send(bytes(60000))
+    except BlockingIOError: pass
+print(total >> 20))"});
+  EXPECT_EQ(answer.err, "");
+  EXPECT_LT(std::atoi(answer.out.c_str()), 64);
+  EXPECT_GT(answer.out.size(), 1U);
 }
 
 }  // namespace

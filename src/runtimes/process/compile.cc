@@ -242,7 +242,8 @@ void PlanBuilder::set_limits() {
   const auto limit = [&](std::uint32_t resource, std::uint64_t soft, std::uint64_t hard) {
     add(SetLimit{.resource = resource, .soft = soft, .hard = hard});
   };
-  limit(RLIMIT_CORE, 0, 0);
+  // Too small for a file, and unlike 0 it keeps a core_pattern that is a program from being started (core(5)).
+  limit(RLIMIT_CORE, 1, 1);
   limit(RLIMIT_NOFILE, request_.open_files, request_.open_files);
   limit(RLIMIT_FSIZE, request_.disk.count,
         request_.disk.count);  // ends the program (SIGXFSZ) instead of filling the scratch with one file
@@ -318,8 +319,9 @@ Result<JailPlan> compile(const LaunchRequest& request, const HostReport& host,
 std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostReport& host) {
   std::vector<std::string> list;
   if (!host.cgroups.has_all()) {
-    list.push_back("memory: limited to " + format(limits.memory) +
-                   " for each process, not for the sandbox as a whole (" + host.cgroups.why_not + ")");
+    list.push_back("memory: not limited to " + format(limits.memory) +
+                   " but for the private memory of each process; shared memory is not limited (" +
+                   host.cgroups.why_not + ")");
     list.push_back("cpu: not limited to " + std::to_string(limits.cpu_millis) + " thousandths of a processor (" +
                    host.cgroups.why_not + ")");
   }

@@ -32,9 +32,10 @@ namespace {
 
 // Everything about mounts is a bare system call with the kernel's own constants: C libraries know the mount API each in
 // its own way.
-constexpr unsigned kAtRecursive = 0x8000;  // AT_RECURSIVE, linux/fcntl.h (which conflicts with fcntl.h)
-constexpr unsigned kDetach = 2;            // MNT_DETACH, sys/mount.h (which conflicts with linux/mount.h)
-constexpr unsigned kUnmountNoFollow = 8;   // UMOUNT_NOFOLLOW
+constexpr unsigned kAtRecursive = 0x8000;    // AT_RECURSIVE, linux/fcntl.h (which conflicts with fcntl.h)
+constexpr const char* kTerminalsMax = "64";  // of the few thousand that the machine has in all (kernel.pty.max)
+constexpr unsigned kDetach = 2;              // MNT_DETACH, sys/mount.h (which conflicts with linux/mount.h)
+constexpr unsigned kUnmountNoFollow = 8;     // UMOUNT_NOFOLLOW
 
 alignas(8) char plan_buffer[kMaxPlan];
 
@@ -180,7 +181,8 @@ int mount_proc(const Room& room, const char* path) {
 
 int mount_terminals(const Room& room, const char* path) {
   const Handle context(::syscall(SYS_fsopen, "devpts", FSOPEN_CLOEXEC));
-  if (context.is_bad() || option(context.get(), "ptmxmode", "0666") < 0 || option(context.get(), "mode", "0600") < 0) {
+  if (context.is_bad() || option(context.get(), "ptmxmode", "0666") < 0 || option(context.get(), "mode", "0600") < 0 ||
+      option(context.get(), "max", kTerminalsMax) < 0) {
     return fail();
   }
   const Handle mount(finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));

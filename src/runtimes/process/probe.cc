@@ -46,7 +46,7 @@ Finding cgroup_finding(const HostReport& host) {
             version + "; memory, pids and cpu can be limited for a sandbox as a whole", ""};
   }
   return {Finding::State::kWeak, "cgroups",
-          version + "; " + host.cgroups.why_not + ": memory is limited for each process only, cpu is not",
+          version + "; " + host.cgroups.why_not + ": only private memory of each process is limited, cpu is not",
           "run brig with sudo, or in a delegated group: systemd-run --user --scope -p Delegate=yes brig …"};
 }
 

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -21,7 +22,7 @@ constexpr AllowRule kAllow[] = {
      "pipe pipe2 "
      "fcntl fsync fdatasync sync_file_range fadvise64 readahead flock ftruncate truncate fallocate sendfile "
      "copy_file_range "
-     "splice tee syncfs sync",
+     "splice tee",
      "bytes in and out of files the sandbox already holds or may open"},
     {"open openat openat2 creat access faccessat faccessat2 stat lstat fstat newfstatat statx statfs fstatfs readlink "
      "readlinkat "
@@ -52,18 +53,16 @@ constexpr AllowRule kAllow[] = {
      "timerfd_gettime",
      "waiting and reading clocks; setting a clock is not in here"},
     {"poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd "
-     "eventfd2 "
-     "inotify_init inotify_init1 inotify_add_watch inotify_rm_watch",
+     "eventfd2",
      "event loops"},
-    {"socketpair bind listen accept accept4 connect getsockname getpeername sendto recvfrom sendmsg recvmsg sendmmsg "
-     "recvmmsg "
+    {"bind listen accept accept4 connect getsockname getpeername sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg "
      "shutdown setsockopt getsockopt",
      "sockets once made (see socket); the network namespace has only loopback"},
     {"getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid setregid setresuid setresgid "
      "setfsuid "
      "setfsgid capget capset",
      "identity: one id is mapped and there are no capabilities, so nothing can be gained"},
-    {"getrlimit setrlimit getrusage sysinfo uname getpriority setpriority sched_yield sched_getaffinity "
+    {"getrlimit getrusage sysinfo uname getpriority setpriority sched_yield sched_getaffinity "
      "sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_getattr "
      "sched_setattr "
      "sched_get_priority_min sched_get_priority_max sched_rr_get_interval ioprio_get ioprio_set",
@@ -187,7 +186,22 @@ constexpr std::string_view kSocketWhy =
     "Unix, TCP and UDP only; raw, packet, netlink and the rare families (ALG, VSOCK, KEY, TIPC, CAN, …) are where "
     "kernel bugs live";
 
-constexpr ArgumentTest kOwnProcess[] = {{0, 0xffffffff, 0}};
+// Of its own process only. The limit of core files (number 4) may be asked for and not changed: at 1 the kernel does
+// not start the program that core_pattern names, at 0 it does (core(5), fs/coredump.c). A number that is not 4 has a
+// bit of 0, 1 or 3, or is 0.
+static_assert(RLIMIT_CORE == 4);
+constexpr ArgumentTest kAskLimit[] = {{0, 0xffffffff, 0}, {2, ~std::uint64_t{0}, 0}};
+constexpr ArgumentTest kLimit0[] = {{0, 0xffffffff, 0}, {1, 0xffffffff, 0}};
+constexpr ArgumentTest kLimitBit0[] = {{0, 0xffffffff, 0}, {1, 1, 1}};
+constexpr ArgumentTest kLimitBit1[] = {{0, 0xffffffff, 0}, {1, 2, 2}};
+constexpr ArgumentTest kLimitBit3[] = {{0, 0xffffffff, 0}, {1, 8, 8}};
+constexpr ArgumentTest kOldLimit0[] = {{0, 0xffffffff, 0}};
+constexpr ArgumentTest kOldLimitBit0[] = {{0, 1, 1}};
+constexpr ArgumentTest kOldLimitBit1[] = {{0, 2, 2}};
+constexpr ArgumentTest kOldLimitBit3[] = {{0, 8, 8}};
+constexpr std::string_view kLimitWhy =
+    "its own limits; not those of the agent, which has the same uid, and not the one that keeps the host's crash "
+    "handler away";
 
 constexpr ArgumentTest kFifo[] = {{1, S_IFMT, S_IFIFO}};
 constexpr ArgumentTest kFifoAt[] = {{2, S_IFMT, S_IFIFO}};
@@ -209,7 +223,17 @@ constexpr AllowIfRule kAllowIf[] = {
     {"socket", kUdp6, kSocketWhy},
     {"socket", kUdp4Named, kSocketWhy},
     {"socket", kUdp6Named, kSocketWhy},
-    {"prlimit64", kOwnProcess, "its own limits; not those of the agent, which has the same uid"},
+    {"socketpair", kUnixSocket,
+     "a pair is a socket too: the kernel makes the first before it asks whether the family has pairs"},
+    {"prlimit64", kAskLimit, kLimitWhy},
+    {"prlimit64", kLimit0, kLimitWhy},
+    {"prlimit64", kLimitBit0, kLimitWhy},
+    {"prlimit64", kLimitBit1, kLimitWhy},
+    {"prlimit64", kLimitBit3, kLimitWhy},
+    {"setrlimit", kOldLimit0, kLimitWhy},
+    {"setrlimit", kOldLimitBit0, kLimitWhy},
+    {"setrlimit", kOldLimitBit1, kLimitWhy},
+    {"setrlimit", kOldLimitBit3, kLimitWhy},
     {"mknod", kFifo, "mkfifo"},
     {"mknodat", kFifoAt, "mkfifo"},
     {"mknod", kRegular, "a plain file made the old way"},
@@ -240,6 +264,11 @@ constexpr RefuseRule kRefuse[] = {
     {"settimeofday clock_settime clock_adjtime adjtimex stime", EPERM, "the machine's clock"},
     {"sethostname setdomainname", EPERM, "fixed when the sandbox was made"},
     {"fanotify_init fanotify_mark", EPERM, "watches whole file systems"},
+    {"inotify_init inotify_init1", EMFILE,
+     "the few instances a user may have are counted also against whoever made the sandbox: 128 here would be all of "
+     "the host's root. "
+     "Programs know this answer and poll instead"},
+    {"sync syncfs", EPERM, "writes out every file system of the machine, /usr's included; fsync writes its own file"},
     {"vmsplice", EPERM, "gifts pages to pipes (Dirty Pipe's class); libc does not need it"},
     {"memfd_secret", EPERM, "memory the cgroup cannot account and dumps cannot show"},
     {"setgroups", EPERM, "supplementary groups are fixed"},

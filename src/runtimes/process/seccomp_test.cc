@@ -4,6 +4,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -186,6 +187,32 @@ TEST_P(Filter, OffersUnixTcpAndUdpSocketsOnly) {
   EXPECT_NE(socket(AF_INET, SOCK_DGRAM, 1), SECCOMP_RET_ALLOW) << "ping sockets";
   EXPECT_NE(socket(AF_INET, SOCK_STREAM, 132), SECCOMP_RET_ALLOW) << "SCTP";
   EXPECT_NE(socket(AF_INET, SOCK_STREAM, 262), SECCOMP_RET_ALLOW) << "MPTCP";
+}
+
+TEST_P(Filter, MakesPairsOfUnixSocketsOnly) {
+  EXPECT_EQ(verdict("socketpair", {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}), SECCOMP_RET_ALLOW);
+  for (std::uint64_t family = 0; family < 64; ++family) {
+    if (family != AF_UNIX) EXPECT_NE(verdict("socketpair", {family, SOCK_STREAM}), SECCOMP_RET_ALLOW) << family;
+  }
+}
+
+TEST_P(Filter, LeavesTheLimitOfCoreFilesAsItIs) {
+  constexpr std::uint64_t kPointer = 0x7fff00000000;
+  for (std::uint64_t resource = 0; resource < RLIM_NLIMITS; ++resource) {
+    const bool is_core = resource == RLIMIT_CORE;
+    EXPECT_EQ(verdict("prlimit64", {0, resource, kPointer}) == SECCOMP_RET_ALLOW, !is_core) << resource;
+    EXPECT_EQ(verdict("setrlimit", {resource, kPointer}) == SECCOMP_RET_ALLOW, !is_core) << resource;
+    EXPECT_EQ(verdict("prlimit64", {0, resource, 0, kPointer}), SECCOMP_RET_ALLOW) << resource;
+    EXPECT_NE(verdict("prlimit64", {1, resource, 0, kPointer}), SECCOMP_RET_ALLOW) << "another's";
+  }
+  EXPECT_NE(verdict("prlimit64", {0, RLIMIT_CORE | 0x100000000ULL, kPointer}), SECCOMP_RET_ALLOW) << "high bits";
+  EXPECT_NE(verdict("setrlimit", {RLIMIT_CORE | 0x100000000ULL, kPointer}), SECCOMP_RET_ALLOW) << "high bits";
+}
+
+TEST_P(Filter, RefusesWhatIsSharedWithTheHostsOwner) {
+  EXPECT_EQ(verdict("inotify_init1"), SECCOMP_RET_ERRNO | EMFILE);
+  EXPECT_EQ(verdict("sync"), kEperm);
+  EXPECT_EQ(verdict("syncfs"), kEperm);
 }
 
 TEST_P(Filter, KnowsOnlyHarmlessDeviceCommands) {

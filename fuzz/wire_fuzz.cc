@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <span>
 
-#include "guest/wire.h"
+#include "guest/messages.h"
 
 using namespace brig::guest;
 

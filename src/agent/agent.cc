@@ -18,7 +18,8 @@
 #include "agent/channel.h"
 #include "agent/files.h"
 #include "agent/output.h"
-#include "guest/wire.h"
+#include "guest/file_messages.h"
+#include "guest/messages.h"
 
 namespace brig::agent {
 namespace {

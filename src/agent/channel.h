@@ -14,7 +14,8 @@
 #include "agent/files.h"
 #include "agent/output.h"
 #include "agent/spawn.h"
-#include "guest/wire.h"
+#include "guest/file_messages.h"
+#include "guest/messages.h"
 
 namespace brig::agent {
 

@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #include "agent/output.h"
-#include "guest/wire.h"
+#include "guest/file_messages.h"
 
 namespace brig::agent {
 

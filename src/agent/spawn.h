@@ -2,7 +2,7 @@
 /// spawn(): starts a command in a session of its own, at the speed of vfork.
 #include <sys/types.h>
 
-#include "guest/wire.h"
+#include "guest/messages.h"
 
 namespace brig::agent {
 

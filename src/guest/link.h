@@ -16,8 +16,9 @@
 
 #include "async/notifier.h"
 #include "async/stream.h"
+#include "guest/file_messages.h"
+#include "guest/messages.h"
 #include "guest/session.h"
-#include "guest/wire.h"
 
 namespace brig::guest {
 

@@ -31,7 +31,7 @@
 #include "base/paths.h"
 #include "base/result.h"
 #include "base/units.h"
-#include "guest/wire.h"
+#include "guest/file_messages.h"
 
 namespace brig::guest {
 

@@ -11,7 +11,8 @@
 
 #include "async/run.h"
 #include "async/timer.h"
-#include "guest/wire.h"
+#include "guest/file_messages.h"
+#include "guest/messages.h"
 
 namespace brig::guest {
 namespace {

@@ -4,6 +4,9 @@
 #include <concepts>
 #include <type_traits>
 
+#include "guest/file_messages.h"
+#include "guest/messages.h"
+
 namespace brig::guest {
 namespace {
 

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "guest/file_messages.h"
+#include "guest/messages.h"
+
 namespace brig::guest {
 namespace {
 

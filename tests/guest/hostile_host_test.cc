@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "agent_process.h"
+#include "guest/messages.h"
 
 namespace brig::guest {
 namespace {

@@ -15,7 +15,8 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "guest/wire.h"
+#include "guest/file_messages.h"
+#include "guest/messages.h"
 
 namespace brig::runtime::testing {
 

@@ -1,0 +1,143 @@
+#pragma once
+/// The messages of the conversation and of commands (wire.h says how they lie in a frame; file_messages.h has those
+/// about files).
+///
+/// Each lists its fields once, in wire order, for encoding and decoding alike; `fields` returns false to stop.
+#include <cstdint>
+#include <string_view>
+
+#include "guest/wire.h"
+
+namespace brig::guest {
+
+struct Hello {
+  static constexpr Type kType = Type::kHello;
+  std::uint32_t version = kProtocolVersion;
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.number(m.version);
+  }
+};
+
+struct Exec {
+  static constexpr Type kType = Type::kExec;
+  static constexpr std::uint8_t kTerminal = 1;  ///< a terminal instead of pipes, rows x columns
+  static constexpr std::uint8_t kHasStdin = 2;  ///< a pipe (else /dev/null); Data and End follow
+  static constexpr std::uint8_t kResults = 4;   ///< descriptor 3 is a pipe whose bytes come back as Stream::kResults
+  std::uint8_t flags = 0;
+  std::uint16_t rows = 0;
+  std::uint16_t columns = 0;
+  std::uint32_t user = 0;  ///< reserved: 0
+  std::string_view cwd;
+  StringList argv;  ///< at least one
+  StringList env;   ///< "NAME=value", all of it: nothing is inherited
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.flags(m.flags, kTerminal | kHasStdin | kResults) && c.number(m.rows) && c.number(m.columns) &&
+           c.bounded(m.user, 0U, 0U) && c.text(m.cwd, kPathMax) && c.strings(m.argv, 1) && c.strings(m.env, 0);
+  }
+};
+
+struct Signal {
+  static constexpr Type kType = Type::kSignal;
+  std::uint8_t number = 0;  ///< 1–64, to the whole process group
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.number, 1, 64);
+  }
+};
+
+struct Resize {
+  static constexpr Type kType = Type::kResize;
+  std::uint16_t rows = 0;
+  std::uint16_t columns = 0;
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.number(m.rows) && c.number(m.columns);
+  }
+};
+
+/// More credit for the other side's Data on this channel.
+struct Window {
+  static constexpr Type kType = Type::kWindow;
+  std::uint32_t bytes = 0;
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.bytes, 1U, kWindowMax);
+  }
+};
+
+/// Forget the channel: what runs in it is killed, what is open in it closed. Answered by Closed unless it had just
+/// ended.
+struct Close {
+  static constexpr Type kType = Type::kClose;
+  template <class Self, class Codec>
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
+};
+
+/// End every process of the sandbox, and yourself.
+struct Stop {
+  static constexpr Type kType = Type::kStop;
+  template <class Self, class Codec>
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
+};
+
+struct HelloAck {
+  static constexpr Type kType = Type::kHelloAck;
+  std::uint32_t version = kProtocolVersion;
+  std::uint32_t features = 0;  ///< bits for additions that do not change the version; none yet
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.number(m.version) && c.number(m.features);
+  }
+};
+
+struct Started {
+  static constexpr Type kType = Type::kStarted;
+  std::uint32_t pid = 0;  ///< inside
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.pid, 1U, std::uint32_t{INT32_MAX});
+  }
+};
+
+struct Exited {
+  static constexpr Type kType = Type::kExited;
+  static constexpr std::uint8_t kSignalled = 1;  ///< `value` is the signal, else the exit code
+  static constexpr std::uint8_t kDiskFull = 2;   ///< the working folder's file system had no free block or inode
+  std::uint8_t flags = 0;
+  std::uint8_t value = 0;
+  std::uint64_t user_us = 0;
+  std::uint64_t system_us = 0;
+  std::uint64_t max_rss = 0;  ///< bytes
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.flags(m.flags, kSignalled | kDiskFull) && c.number(m.value) && c.number(m.user_us) &&
+           c.number(m.system_us) && c.number(m.max_rss);
+  }
+};
+
+/// The operation did not work; the channel is over.
+struct Failed {
+  static constexpr Type kType = Type::kFailed;
+  std::uint16_t os_error = 0;
+  std::string_view text;  ///< what was being done
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.os_error, 1, 4095) && c.text(m.text, kTextMax);
+  }
+};
+
+struct Closed {
+  static constexpr Type kType = Type::kClosed;
+  template <class Self, class Codec>
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
+};
+
+}  // namespace brig::guest

@@ -135,7 +135,7 @@ int cmd_attack(const Arguments& arguments) {
   boost::json::object object;
   int code = 0;
   if (!o.is_controls_only) {
-    const auto runtime = make_runtime(o.runtime.value_or("auto"), io.get_executor(), Use::kOften);
+    const auto runtime = make_runtime(o.runtime.value_or("auto"), Use::kOften);
     if (!runtime) return fail(runtime.error());
     if (o.corpus) return run_corpus(o, io, **runtime, *program);
     object["runtime"] = std::string((*runtime)->name());

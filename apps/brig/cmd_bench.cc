@@ -194,7 +194,7 @@ Task<> work_together(Workers& workers) {
 
 Result<Throughput> measure_throughput(std::size_t count) {
   asio::io_context io(1);
-  const auto runtime = TRY(make_runtime("process", io.get_executor(), Use::kOften));
+  const auto runtime = TRY(make_runtime("process", Use::kOften));
   Workers workers{.runtime = *runtime, .executor = io.get_executor(), .left = count};
   const auto begin = Clock::now();
   TRY(run(io, work_together(workers)));
@@ -255,7 +255,7 @@ Task<> fill(runtime::Runtime& runtime, asio::any_io_executor executor, std::size
 /// Many sandboxes at once, each with its agent answering; their processes' memory divided among them.
 Result<Idle> measure_idle(std::size_t count) {
   asio::io_context io(1);
-  const auto runtime = TRY(make_runtime("process", io.get_executor(), Use::kOften));
+  const auto runtime = TRY(make_runtime("process", Use::kOften));
   std::vector<std::unique_ptr<runtime::Cell>> cells;
   std::vector<std::unique_ptr<guest::Session>> sessions;
   const auto filled = run(io, fill(*runtime, io.get_executor(), count, cells, sessions));

@@ -53,7 +53,7 @@ Finding try_wall(runtime::Runtime& runtime, asio::io_context& io) {
 
 Result<Wall> examine(const std::string& name) {
   asio::io_context io(1);
-  const auto runtime = TRY(make_runtime(name, io.get_executor(), Use::kOnce));
+  const auto runtime = TRY(make_runtime(name, Use::kOnce));
   Wall wall{.name = name, .probe = runtime->probe(), .trial = {}};
   wall.trial = try_wall(*runtime, io);
   if (wall.trial.state == Finding::State::kMissing) wall.probe.is_available = false;

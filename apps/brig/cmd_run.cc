@@ -263,7 +263,7 @@ int cmd_run(const Arguments& arguments) {
   }
 
   asio::io_context io(1);
-  const auto runtime = make_runtime(o.runtime.value_or("auto"), io.get_executor(), Use::kOnce);
+  const auto runtime = make_runtime(o.runtime.value_or("auto"), Use::kOnce);
   if (!runtime) return fail(runtime.error(), o.is_json);
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
   LiveOutput output(io.get_executor(), **runtime, !o.is_json, spec.out);

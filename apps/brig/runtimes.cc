@@ -23,12 +23,11 @@ Result<std::string> find_helper(const std::string& name) {
                                     " nor in ../libexec/brig: install Brig again (cmake --install build/release)");
 }
 
-Result<std::unique_ptr<runtime::Runtime>> make_runtime(const std::string& name, const asio::any_io_executor& executor,
-                                                       Use use) {
+Result<std::unique_ptr<runtime::Runtime>> make_runtime(const std::string& name, Use use) {
   static constexpr std::array<std::string_view, 2> kNames = {"auto", "process"};
   if (name == "auto" || name == "process") {
     return runtimes::process::make_process_runtime(
-        executor, {.launcher = TRY(find_helper("brig-launch")), .is_single_use = use == Use::kOnce});
+        {.launcher = TRY(find_helper("brig-launch")), .is_single_use = use == Use::kOnce});
   }
   return Error(Code::kInvalidArgument, "unknown runtime \"" + printable(name, 40) + "\"" + did_you_mean(name, kNames) +
                                            ": this Brig has process (and auto)");

@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 
-#include "async/task.h"
 #include "base/result.h"
 #include "runtime/runtime.h"
 
@@ -14,8 +13,7 @@ enum class Use : std::uint8_t { kOnce, kOften };
 
 /// The wall of that name; "auto" is the strongest that this host can build. kInvalidArgument with a «did you mean» for
 /// an unknown name, kNotFound if Brig's own helper programs are not where they were installed.
-Result<std::unique_ptr<runtime::Runtime>> make_runtime(const std::string& name, const asio::any_io_executor& executor,
-                                                       Use use);
+Result<std::unique_ptr<runtime::Runtime>> make_runtime(const std::string& name, Use use);
 
 /// The path of one of Brig's own programs ("brig-launch"): beside `brig`, or in ../libexec/brig/.
 Result<std::string> find_helper(const std::string& name);

@@ -85,7 +85,6 @@ int drive(const std::string& id, const std::string& file, Mode mode) {
   policy.limits.memory = mebibytes(64);
   policy.mounts.push_back({.from = *HostPath::parse(file), .to = *GuestPath::parse("/data")});
   const auto runtime = runtimes::process::make_process_runtime(
-      io.get_executor(),
       {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch", .is_single_use = mode == Mode::kOnce});
   runtime::CellSpec spec{.id = id, .policy = std::move(policy), .lifetime = Milliseconds(3000)};
   const auto result = run(io, live(*runtime, std::move(spec)));

@@ -64,8 +64,7 @@ class Service : public testing::Test {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root: makes sandboxes as the installed program does";
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     const std::vector<int> before = children_of(::getpid());
-    runtime_ = runtimes::process::make_process_runtime(io_.get_executor(),
-                                                       {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"});
+    runtime_ = runtimes::process::make_process_runtime({.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"});
     for (int child : children_of(::getpid())) {
       if (std::ranges::find(before, child) == before.end()) launcher_ = child;
     }

@@ -23,8 +23,7 @@ class Room {
  public:
   /// Makes the sandbox; a failure fails the test with its message.
   explicit Room(policy::Policy policy = {}, Milliseconds lifetime = Milliseconds(60'000))
-      : runtime_(runtimes::process::make_process_runtime(io_.get_executor(),
-                                                         {.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"})) {
+      : runtime_(runtimes::process::make_process_runtime({.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"})) {
     static int serial = 0;
     runtime::CellSpec spec{.id = "test-" + std::to_string(::getpid()) + "-" + std::to_string(serial++),
                            .policy = std::move(policy),

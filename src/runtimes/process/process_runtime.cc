@@ -164,9 +164,8 @@ Result<sys::Child> fork_launcher(FdRef requests, FdRef null, const HostReport& h
 
 class ProcessRuntime final : public runtime::Runtime {
  public:
-  ProcessRuntime(asio::any_io_executor executor, ProcessRuntimeOptions options)
-      : executor_(std::move(executor)), options_(std::move(options)), host_(report_abilities()),
-        launcher_started_(start_launcher()) {}
+  explicit ProcessRuntime(ProcessRuntimeOptions options)
+      : options_(std::move(options)), host_(report_abilities()), launcher_started_(start_launcher()) {}
   ProcessRuntime(const ProcessRuntime&) = delete;
   ProcessRuntime& operator=(const ProcessRuntime&) = delete;
 
@@ -266,7 +265,6 @@ class ProcessRuntime final : public runtime::Runtime {
     return sys::send_message(requests_.ref(), std::as_bytes(std::span(bytes)), fds).context("ask brig-launch");
   }
 
-  asio::any_io_executor executor_;
   ProcessRuntimeOptions options_;
   sys::Child launcher_;
   Fd requests_;
@@ -277,8 +275,8 @@ class ProcessRuntime final : public runtime::Runtime {
 
 }  // namespace
 
-std::unique_ptr<runtime::Runtime> make_process_runtime(asio::any_io_executor executor, ProcessRuntimeOptions options) {
-  return std::make_unique<ProcessRuntime>(std::move(executor), std::move(options));
+std::unique_ptr<runtime::Runtime> make_process_runtime(ProcessRuntimeOptions options) {
+  return std::make_unique<ProcessRuntime>(std::move(options));
 }
 
 }  // namespace brig::runtimes::process

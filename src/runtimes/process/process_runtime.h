@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 
-#include "async/task.h"
 #include "runtime/runtime.h"
 
 namespace brig::runtimes::process {
@@ -14,8 +13,8 @@ struct ProcessRuntimeOptions {
   bool is_single_use = false;  ///< exactly one cell will be made: a fork of this process launches and watches it
 };
 
-/// Starts brig-launch at once; if that fails, create() says so. `executor`'s io_context outlives the runtime; one
+/// Starts brig-launch at once; if that fails, create() says so. Its tasks run on whatever io_context awaits them; one
 /// thread.
-std::unique_ptr<runtime::Runtime> make_process_runtime(asio::any_io_executor executor, ProcessRuntimeOptions options);
+std::unique_ptr<runtime::Runtime> make_process_runtime(ProcessRuntimeOptions options);
 
 }  // namespace brig::runtimes::process

@@ -22,6 +22,7 @@
 
 #include <cerrno>
 
+#include "base/fd.h"
 #include "runtimes/process/packing.h"
 #include "runtimes/process/plan.h"
 #include "runtimes/process/plan_wire.h"
@@ -46,26 +47,8 @@ struct Room {
 
 int fail() { return errno != 0 ? errno : EIO; }
 
-/// A descriptor that closes itself; our Fd without anything else.
-class Handle {
- public:
-  explicit Handle(long fd) : fd_(static_cast<int>(fd)) {}
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  ~Handle() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool is_bad() const { return fd_ < 0; }
-  int release() {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-  }
-
- private:
-  int fd_;
-};
+/// What a bare system call returned, owned.
+Fd owned(long fd) { return Fd(static_cast<int>(fd)); }
 
 /// Sets a mount's attributes on the tree below `mount`.
 int set_attributes(int mount, std::uint32_t flags, bool is_recursive) {
@@ -108,8 +91,8 @@ int finish_mount(int context, unsigned attributes) {
 }
 
 int new_tmpfs(std::uint64_t bytes, std::uint32_t inodes) {
-  const Handle context(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC));
-  if (context.is_bad() || option(context.get(), "size", Decimal(bytes).text) < 0 ||
+  const Fd context = owned(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC));
+  if (!context.is_open() || option(context.get(), "size", Decimal(bytes).text) < 0 ||
       option(context.get(), "nr_inodes", Decimal(inodes).text) < 0 || option(context.get(), "mode", "0755") < 0) {
     return -1;
   }
@@ -137,8 +120,8 @@ int make_folder(const Room& room, const char* path, std::uint32_t mode) {
 }
 
 int write_file(const Room& room, const char* path, PackedText text) {
-  const Handle file(::openat(room.root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (file.is_bad()) return fail();
+  const Fd file(::openat(room.root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!file.is_open()) return fail();
   return ::write(file.get(), text.data, text.size) == static_cast<ssize_t>(text.size) ? 0 : fail();
 }
 
@@ -148,8 +131,8 @@ constexpr unsigned kCloneTree = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 /// is there must still be that object.
 long clone_host(const char* host, std::uint64_t device, std::uint64_t inode) {
   if (inode == 0) return ::syscall(SYS_open_tree, AT_FDCWD, host, kCloneTree | kAtRecursive);
-  const Handle source(::open(host, O_PATH | O_CLOEXEC | O_NOFOLLOW));
-  if (source.is_bad()) return -1;
+  const Fd source(::open(host, O_PATH | O_CLOEXEC | O_NOFOLLOW));
+  if (!source.is_open()) return -1;
   struct stat info = {};
   if (::fstat(source.get(), &info) < 0) return -1;
   if (info.st_dev != device || info.st_ino != inode) {
@@ -161,37 +144,37 @@ long clone_host(const char* host, std::uint64_t device, std::uint64_t inode) {
 
 int bind_host(const Room& room, const char* host, const char* path, std::uint32_t flags, std::uint64_t device,
               std::uint64_t inode) {
-  const Handle mount(clone_host(host, device, inode));
-  if (mount.is_bad()) return fail();
+  const Fd mount = owned(clone_host(host, device, inode));
+  if (!mount.is_open()) return fail();
   if (const int error = set_attributes(mount.get(), flags, true)) return error;
   return attach(room, mount.get(), path);
 }
 
 int mount_tmpfs(const Room& room, const char* path, std::uint64_t bytes, std::uint32_t inodes) {
-  const Handle mount(new_tmpfs(bytes, inodes));
-  return mount.is_bad() ? fail() : attach(room, mount.get(), path);
+  const Fd mount(new_tmpfs(bytes, inodes));
+  return !mount.is_open() ? fail() : attach(room, mount.get(), path);
 }
 
 int mount_proc(const Room& room, const char* path) {
-  const Handle context(::syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC));
-  if (context.is_bad()) return fail();
-  const Handle mount(finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
-  return mount.is_bad() ? fail() : attach(room, mount.get(), path);
+  const Fd context = owned(::syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC));
+  if (!context.is_open()) return fail();
+  const Fd mount(finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  return !mount.is_open() ? fail() : attach(room, mount.get(), path);
 }
 
 int mount_terminals(const Room& room, const char* path) {
-  const Handle context(::syscall(SYS_fsopen, "devpts", FSOPEN_CLOEXEC));
-  if (context.is_bad() || option(context.get(), "ptmxmode", "0666") < 0 || option(context.get(), "mode", "0600") < 0 ||
-      option(context.get(), "max", kTerminalsMax) < 0) {
+  const Fd context = owned(::syscall(SYS_fsopen, "devpts", FSOPEN_CLOEXEC));
+  if (!context.is_open() || option(context.get(), "ptmxmode", "0666") < 0 ||
+      option(context.get(), "mode", "0600") < 0 || option(context.get(), "max", kTerminalsMax) < 0) {
     return fail();
   }
-  const Handle mount(finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
-  return mount.is_bad() ? fail() : attach(room, mount.get(), path);
+  const Fd mount(finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  return !mount.is_open() ? fail() : attach(room, mount.get(), path);
 }
 
 int bind_inside(const Room& room, const char* from, const char* path, std::uint32_t flags) {
-  const Handle mount(::syscall(SYS_open_tree, room.root, from, kCloneTree));
-  if (mount.is_bad()) return fail();
+  const Fd mount = owned(::syscall(SYS_open_tree, room.root, from, kCloneTree));
+  if (!mount.is_open()) return fail();
   if (flags != 0) {
     if (const int error = set_attributes(mount.get(), flags, false)) return error;
   }
@@ -212,8 +195,8 @@ int pivot_root(const Room& room) {
 }
 
 int raise_loopback() {
-  const Handle socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (socket.is_bad()) return fail();
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return fail();
   ifreq request = {};
   request.ifr_name[0] = 'l';
   request.ifr_name[1] = 'o';
@@ -254,14 +237,14 @@ int restrict_files(Unpacker& plan) {
   const auto count = plan.number<std::uint32_t>();
   // Older kernels refuse a larger structure only if the part they do not know is not zero; the compiler of the plan saw
   // to that.
-  const Handle rules(::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0));
-  if (rules.is_bad()) return fail();
+  const Fd rules = owned(::syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0));
+  if (!rules.is_open()) return fail();
   for (std::uint32_t i = 0; i < count; ++i) {
     const PackedText path = plan.text();
     const auto access = plan.number<std::uint64_t>();
     if (plan.is_bad()) return EBADMSG;
-    const Handle parent(::open(path.data, O_PATH | O_CLOEXEC));
-    if (parent.is_bad()) return fail();
+    const Fd parent(::open(path.data, O_PATH | O_CLOEXEC));
+    if (!parent.is_open()) return fail();
     landlock_path_beneath_attr rule = {};
     rule.allowed_access = access;
     rule.parent_fd = parent.get();

@@ -3,69 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <map>
-#include <memory>
 #include <optional>
 
 #include "base/text.h"
 #include "base/units.h"
+#include "json/toml_node.h"
 #include "json/toml_number.h"
 #include "json/utf8.h"
 
 namespace brig::json {
 namespace {
-
-/// A table or array of tables while the text is read. TOML says which of them may be opened again, so each remembers
-/// how it came to be.
-struct Node {
-  enum class Form : std::uint8_t {
-    kLeaf,        ///< a value; an inline table or array is closed and therefore one too
-    kImplicit,    ///< [a] because of [a.b]: may still be defined
-    kHeader,      ///< [a]
-    kDotted,      ///< a because of a.b = 1: only more dotted keys may add to it
-    kTableArray,  ///< [[a]]: its children are tables without keys
-  };
-  struct Child {
-    std::string key;
-    Place place;
-    std::unique_ptr<Node> node;
-  };
-
-  Form form = Form::kImplicit;
-  TomlValue leaf{.place = {}, .value = TomlDate{}};
-  Place place;
-  std::vector<Child> children;
-  std::map<std::string, std::size_t, std::less<>> index;
-
-  Node* find(std::string_view key) {
-    const auto found = index.find(key);
-    return found == index.end() ? nullptr : children[found->second].node.get();
-  }
-  Node* add(std::string key, Place key_place, Form new_form, Place new_place) {
-    index.emplace(key, children.size());
-    auto node = std::make_unique<Node>();
-    node->form = new_form;
-    node->place = new_place;
-    return children.emplace_back(std::move(key), key_place, std::move(node)).node.get();
-  }
-  Node* append(Place new_place) {
-    auto node = std::make_unique<Node>();
-    node->form = Form::kHeader;
-    node->place = new_place;
-    return children.emplace_back(std::string(), new_place, std::move(node)).node.get();
-  }
-  TomlValue take() {
-    if (form == Form::kLeaf) return std::move(leaf);
-    if (form == Form::kTableArray) {
-      TomlArray items;
-      for (Child& child : children) items.push_back(child.node->take());
-      return {.place = place, .value = std::move(items)};
-    }
-    TomlTable table;
-    for (Child& child : children) table.push_back({std::move(child.key), child.place, child.node->take()});
-    return {.place = place, .value = std::move(table)};
-  }
-};
 
 struct KeyPart {
   std::string text;
@@ -75,25 +22,6 @@ struct KeyPart {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_bare(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-'; }
 bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
-
-void append_utf8(std::string& out, std::uint32_t code) {
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xc0 | (code >> 6));
-    put(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    put(0xe0 | (code >> 12));
-    put(0x80 | ((code >> 6) & 0x3f));
-    put(0x80 | (code & 0x3f));
-  } else {
-    put(0xf0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3f));
-    put(0x80 | ((code >> 6) & 0x3f));
-    put(0x80 | (code & 0x3f));
-  }
-}
 
 bool looks_like_date(std::string_view token) {
   const auto digits = [&](std::size_t n) {
@@ -107,7 +35,7 @@ class TomlParser {
   TomlParser(std::string_view text, TomlLimits limits) : text_(text), limits_(limits) {}
 
   Result<TomlValue> parse() {
-    root_.form = Node::Form::kHeader;
+    root_.form = TomlNode::Form::kHeader;
     while (true) {
       skip_blank();
       if (is_end()) break;
@@ -232,20 +160,20 @@ class TomlParser {
   }
 
   Result<> open_parent(const KeyPart& part, Place place) {
-    Node* next = table_->find(part.text);
-    if (next == nullptr) next = table_->add(part.text, part.place, Node::Form::kImplicit, place);
-    if (next->form == Node::Form::kLeaf) return twice(part);
-    const bool is_array = next->form == Node::Form::kTableArray;
+    TomlNode* next = table_->find(part.text);
+    if (next == nullptr) next = table_->add(part.text, part.place, TomlNode::Form::kImplicit, place);
+    if (next->form == TomlNode::Form::kLeaf) return twice(part);
+    const bool is_array = next->form == TomlNode::Form::kTableArray;
     table_ = is_array ? next->children.back().node.get() : next;
     return deepen(is_array ? 2 : 1, part.place);
   }
 
   Result<> open_table(const KeyPart& part, Place place) {
     TRY(deepen(1, part.place));
-    Node* found = table_->find(part.text);
-    if (found != nullptr && found->form != Node::Form::kImplicit) return twice(part);
-    if (found == nullptr) found = table_->add(part.text, part.place, Node::Form::kHeader, place);
-    found->form = Node::Form::kHeader;
+    TomlNode* found = table_->find(part.text);
+    if (found != nullptr && found->form != TomlNode::Form::kImplicit) return twice(part);
+    if (found == nullptr) found = table_->add(part.text, part.place, TomlNode::Form::kHeader, place);
+    found->form = TomlNode::Form::kHeader;
     found->place = place;
     table_ = found;
     return {};
@@ -253,30 +181,30 @@ class TomlParser {
 
   Result<> open_item(const KeyPart& part, Place place) {
     TRY(deepen(2, part.place));
-    Node* found = table_->find(part.text);
-    if (found != nullptr && found->form != Node::Form::kTableArray) return twice(part);
-    if (found == nullptr) found = table_->add(part.text, part.place, Node::Form::kTableArray, place);
+    TomlNode* found = table_->find(part.text);
+    if (found != nullptr && found->form != TomlNode::Form::kTableArray) return twice(part);
+    if (found == nullptr) found = table_->add(part.text, part.place, TomlNode::Form::kTableArray, place);
     table_ = found->append(place);
     return {};
   }
 
   /// "key = value" into `table`, which is `depth` deep.
-  Result<> read_pair(Node& table, std::size_t depth) {
+  Result<> read_pair(TomlNode& table, std::size_t depth) {
     const std::vector<KeyPart> parts = TRY(read_key());
     if (peek() != '=') return unexpected("= after the key");
     ++at_;
     skip_blank();
-    Node* into = &table;
+    TomlNode* into = &table;
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-      Node* next = into->find(parts[i].text);
-      if (next == nullptr) next = into->add(parts[i].text, parts[i].place, Node::Form::kDotted, parts[i].place);
-      if (next->form != Node::Form::kDotted) return twice(parts[i]);
+      TomlNode* next = into->find(parts[i].text);
+      if (next == nullptr) next = into->add(parts[i].text, parts[i].place, TomlNode::Form::kDotted, parts[i].place);
+      if (next->form != TomlNode::Form::kDotted) return twice(parts[i]);
       into = next;
     }
     if (into->find(parts.back().text) != nullptr) return twice(parts.back());
     if (depth + parts.size() - 1 > limits_.max_depth) return too_deep(parts.back().place);
     TomlValue value = TRY(read_value(depth + parts.size()));
-    into->add(parts.back().text, parts.back().place, Node::Form::kLeaf, value.place)->leaf = std::move(value);
+    into->add(parts.back().text, parts.back().place, TomlNode::Form::kLeaf, value.place)->leaf = std::move(value);
     return {};
   }
 
@@ -308,8 +236,8 @@ class TomlParser {
 
   Result<TomlValue> read_inline_table(std::size_t depth, Place place) {
     ++at_;
-    Node table;
-    table.form = Node::Form::kHeader;
+    TomlNode table;
+    table.form = TomlNode::Form::kHeader;
     table.place = place;
     skip_blank();
     while (peek() != '}') {
@@ -419,9 +347,9 @@ class TomlParser {
   std::size_t at_ = 0;
   std::size_t counted_ = 0;  ///< place_ is the place of this byte
   Place place_;
-  Node root_;
-  Node* table_ = &root_;   ///< what the last header opened
-  std::size_t depth_ = 0;  ///< of table_
+  TomlNode root_;
+  TomlNode* table_ = &root_;  ///< what the last header opened
+  std::size_t depth_ = 0;     ///< of table_
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
-/// What a program printed, as text that JSON can carry.
+/// UTF-8: what a program printed as text that JSON can carry, checks, and single characters.
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,5 +14,8 @@ std::string utf8_lossy(std::string_view bytes);
 
 /// The offset of the first byte that does not belong to well-formed UTF-8, if there is one.
 std::optional<std::size_t> first_invalid_utf8(std::string_view bytes);
+
+/// Appends the character number `code`, at most 0x10ffff and no surrogate.
+void append_utf8(std::string& out, std::uint32_t code);
 
 }  // namespace brig::json

@@ -14,11 +14,11 @@ constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 /// MFD_EXEC (Linux 6.3, linux/memfd.h): says that executing is meant, also where vm.memfd_noexec is set. Older kernels
 /// refuse the unknown flag and need none.
-Result<Fd> make_memfd(const char* name, bool is_executable) {
+Result<Fd> make_memfd(const char* name) {
   constexpr unsigned kMfdExec = 0x0010U;
   constexpr unsigned kBase = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  Fd memfd(::memfd_create(name, is_executable ? kBase | kMfdExec : kBase));
-  if (!memfd.is_open() && errno == EINVAL && is_executable) memfd = Fd(::memfd_create(name, kBase));
+  Fd memfd(::memfd_create(name, kBase | kMfdExec));
+  if (!memfd.is_open() && errno == EINVAL) memfd = Fd(::memfd_create(name, kBase));
   if (!memfd.is_open()) return Error::last_system("create a memory file");
   return memfd;
 }
@@ -28,12 +28,6 @@ Result<Fd> make_memfd(const char* name, bool is_executable) {
 Result<Fd> open(const std::string& path, int flags, unsigned mode) {
   Fd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
   if (!fd.is_open()) return Error::last_system("open " + path);
-  return fd;
-}
-
-Result<Fd> open_at(FdRef folder, const std::string& name, int flags, unsigned mode) {
-  Fd fd(::openat(folder.get(), name.c_str(), flags | O_CLOEXEC, mode));
-  if (!fd.is_open()) return Error::last_system("open " + name);
   return fd;
 }
 
@@ -86,7 +80,7 @@ Result<> set_nonblocking(FdRef fd, bool is_nonblocking) {
 Result<Fd> sealed_copy(FdRef source, const char* name) {
   struct stat info = {};
   if (::fstat(source.get(), &info) < 0) return Error::last_system("stat");
-  Fd memfd = TRY(make_memfd(name, true));
+  Fd memfd = TRY(make_memfd(name));
   off_t offset = 0;
   while (offset < info.st_size) {
     const ssize_t count =
@@ -95,14 +89,6 @@ Result<Fd> sealed_copy(FdRef source, const char* name) {
     if (count < 0) return Error::last_system("copy into memory");
     if (count == 0) return Error(Code::kInternal, "the file became shorter while it was copied");
   }
-  if (::fcntl(memfd.get(), F_ADD_SEALS, kSeals) < 0) return Error::last_system("seal");
-  return memfd;
-}
-
-Result<Fd> sealed_memfd(std::string_view bytes, const char* name) {
-  Fd memfd = TRY(make_memfd(name, false));
-  TRY(write_all(memfd.ref(), bytes));
-  if (::lseek(memfd.get(), 0, SEEK_SET) < 0) return Error::last_system("seek");
   if (::fcntl(memfd.get(), F_ADD_SEALS, kSeals) < 0) return Error::last_system("seal");
   return memfd;
 }

@@ -13,8 +13,6 @@ namespace brig::sys {
 
 /// Opens with O_CLOEXEC added. The error names the path.
 Result<Fd> open(const std::string& path, int flags, unsigned mode = 0);
-/// The same below a folder; `name` is relative.
-Result<Fd> open_at(FdRef folder, const std::string& name, int flags, unsigned mode = 0);
 
 /// At most `limit` bytes; kExhausted if the file has more.
 Result<std::string> read_all(FdRef fd, std::size_t limit);
@@ -32,7 +30,5 @@ Result<> set_nonblocking(FdRef fd, bool is_nonblocking);
 /// An executed program can be overwritten through /proc/<pid>/exe (CVE-2019-5736); a sealed copy cannot, and it is not
 /// the file on disk.
 Result<Fd> sealed_copy(FdRef source, const char* name);
-/// A sealed memfd holding `bytes`.
-Result<Fd> sealed_memfd(std::string_view bytes, const char* name);
 
 }  // namespace brig::sys

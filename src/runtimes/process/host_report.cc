@@ -146,7 +146,6 @@ HostReport report_abilities() {
 }
 
 void add_files(HostReport& report) {
-  report.lsm = first_line("/proc/self/attr/current");
   report.root_entries = find_root_entries();
   report.etc_entries = find_etc_entries();
   report.proc_entries = find_proc_entries();

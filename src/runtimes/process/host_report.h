@@ -24,7 +24,6 @@ struct HostReport {
   std::string why_no_user_namespaces;
   sys::CgroupTree cgroups;
   std::string kernel;
-  std::string lsm;  ///< our own label; empty if the host has none
 
   /// A folder of the root of the file system besides /usr that programs need: a link into usr/, or a real folder.
   struct RootEntry {
@@ -50,7 +49,7 @@ bool maps_outside_ids(std::string_view map);
 /// What decides whether a policy can be enforced here: ids, namespaces, cgroups, Landlock. The lists of files stay
 /// empty.
 HostReport report_abilities();
-/// Adds what plans need besides: the lists of files, and the label. Both look only; well under a millisecond.
+/// Adds what plans need besides: the lists of files, and the processors. Both look only; well under a millisecond.
 void add_files(HostReport& report);
 
 }  // namespace brig::runtimes::process

@@ -4,9 +4,8 @@
 /// A control shows that a probe can breach. It runs on the invoking user's own authority, with every capability they
 /// have, but
 /// - in its own pid namespace: nothing outlives it, and kill(-1) reaches nobody;
-/// - in its own mount namespace, where every file system of the host is read-only, /tmp, /run, /home, /root, /var/tmp
-/// and /dev/shm are
-///   private, with decoys, and /usr is covered by a private writable overlay;
+/// - in its own mount namespace, where every file system of the host is read-only; /tmp, /run, /home, /root, /var/tmp
+///   and /dev/shm are private, with decoys, and /usr is covered by a private writable overlay;
 /// - in its own network namespace, whose loopback also plays the metadata service and the internet;
 /// - in its own ipc and uts namespaces.
 /// Without root the room is made in a user namespace in which the user is root.

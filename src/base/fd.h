@@ -19,7 +19,7 @@ class FdRef {
 };
 
 /// An owned descriptor: closed when the object dies. Every descriptor of ours is born close-on-exec; what a child
-/// inherits is an explicit list (sys/spawn.h).
+/// inherits is an explicit list (sys/process.h).
 class Fd {
  public:
   Fd() = default;

@@ -2,8 +2,9 @@
 /// Attestation: what really confines a cell, read back from the kernel after it was built and before any guest code
 /// ran.
 ///
-/// Nothing here is copied from the request. `weaknesses` names in plain words whatever was asked for and is not
-/// enforced.
+/// Nothing here is copied from the request. What the kernel does not tell (which filter and which Landlock rules are
+/// installed, the image, the network mode) is what the wall's own steps put there, none of which may fail. `weaknesses`
+/// names in plain words whatever was asked for and is not enforced.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,8 +23,8 @@ struct Attestation {
   std::string capabilities;             ///< "none", or the hex mask of what is left
   bool no_new_privs = false;
   struct Seccomp {
-    std::string profile_hash;    ///< SHA-256 of the installed program, first 16 hex digits
-    std::string default_action;  ///< "errno EPERM"
+    std::string profile_hash;    ///< SHA-256 of the program that the wall installs, first 16 hex digits
+    std::string default_action;  ///< "errno ENOSYS"
     std::uint32_t allowed = 0;   ///< system calls that may be made at all
     std::uint32_t filters = 0;   ///< filters the kernel says are installed
   } seccomp;

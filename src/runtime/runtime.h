@@ -35,8 +35,6 @@ struct Probe {
 /// What a wall can do beyond create and destroy. What is false answers kUnsupported, known in advance.
 struct Capabilities {
   bool may_pause = false;
-  bool may_snapshot = false;
-  bool may_fork = false;
 };
 
 struct CellSpec {

@@ -20,7 +20,4 @@ std::string_view closest(std::string_view word, std::span<const std::string_view
 /// " (did you mean \"x\"?)", or empty when nothing is close.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
-/// Standard base64 with padding (RFC 4648, section 4).
-std::string base64(std::string_view bytes);
-
 }  // namespace brig

@@ -36,13 +36,5 @@ TEST(DidYouMean, FindsTheCloseOneOnly) {
   EXPECT_EQ(did_you_mean("xyzzy", kWords), "");
 }
 
-TEST(Base64, MatchesTheRfcVectors) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
-}
-
 }  // namespace
 }  // namespace brig

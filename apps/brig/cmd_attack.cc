@@ -1,5 +1,4 @@
 /// brig attack: attacks sandboxes of this installation and says what held.
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -16,6 +15,7 @@
 #include "options.h"
 #include "runtimes.h"
 #include "source.h"
+#include "sys/file.h"
 
 namespace brig::cli {
 namespace {
@@ -51,12 +51,7 @@ std::optional<int> parse(const Arguments& arguments, AttackOptions& o) {
 }
 
 int say(const std::string& text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const ssize_t n = ::write(STDOUT_FILENO, text.data() + at, text.size() - at);
-    if (n <= 0) return runtime::kFailedExitCode;
-    at += static_cast<std::size_t>(n);
-  }
-  return 0;
+  return sys::write_all(FdRef(STDOUT_FILENO), text).has_value() ? 0 : runtime::kFailedExitCode;
 }
 
 int fail(const Error& error) {

@@ -28,6 +28,7 @@
 #include "service/run.h"
 #include "source.h"
 #include "sys/confine.h"
+#include "sys/file.h"
 
 namespace brig::cli {
 namespace {
@@ -106,6 +107,13 @@ Result<policy::Policy> make_policy(const RunOptions& o, const std::string& folde
     policy = TRY(policy::parse_policy(TRY(read_all(file.ref(), *o.policy_file, std::size_t{1} << 20)), *o.policy_file));
   }
   return policy::apply(std::move(policy), o.overrides, folder);
+}
+
+/// What is to be shown and cannot be opened is a mistake of the command line. The wall opens it again and judges what
+/// it is.
+Result<> check_sources(const policy::Policy& policy) {
+  for (const policy::Mount& mount : policy.mounts) TRY(sys::open(mount.from.text(), O_PATH));
+  return {};
 }
 
 /// Writes all of it. EINTR means that a signal of ours came: the loop must see it before anything else is written.
@@ -245,6 +253,7 @@ int cmd_run(const Arguments& arguments) {
   if (o.template_name.value_or("host") != "host") {
     return usage_error("unknown template \"" + printable(*o.template_name, 40) + "\": this Brig has host");
   }
+  if (const auto shown = check_sources(*policy); !shown) return usage_error(printable(shown.error().message()));
   auto source = read_source(o.source);
   if (!source) return usage_error(source.error().message());
   Fd input_owner;

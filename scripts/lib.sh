@@ -45,6 +45,7 @@ record() {
 check() {
   local name=$1 log=$2
   shift 2
+  say "Step: $name"
   if logged "$log" "$@"; then
     record passed "$name"
   else

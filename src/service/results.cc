@@ -35,6 +35,20 @@ std::optional<RichResult> result_of(const boost::json::object& object) {
   return result;
 }
 
+/// Whether `line` has no more values than a record may: parsed, "[0,0,…" takes many times its size. Whether it is JSON
+/// is the parser's.
+bool has_few_values(std::string_view line) {
+  constexpr std::size_t kSeparatorsMax = 4 * kFormsMax;
+  std::size_t separators = 0;
+  bool is_text = false;
+  for (std::size_t at = 0; (at = line.find_first_of(is_text ? "\"\\" : "\",:[{", at)) != std::string_view::npos; ++at) {
+    if (line[at] == '"') is_text = !is_text;
+    else if (line[at] == '\\') ++at;  // and what it escapes
+    else if (++separators > kSeparatorsMax) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 const std::string* RichResult::find(std::string_view mime) const {
@@ -68,6 +82,11 @@ void Results::finish() {
 }
 
 void Results::take_line(std::string_view line) {
+  if (line.size() > kResultReadMax - read_ || !has_few_values(line)) {
+    ++dropped_;
+    return;
+  }
+  read_ += line.size();
   const auto record = json::parse(line, {.max_bytes = kResultLineMax, .max_depth = 4});
   if (record && record->is_object() && kept_ + line.size() <= kResultBytesMax) {
     const auto& object = record->get_object();

@@ -14,6 +14,7 @@ namespace brig::service {
 
 inline constexpr std::size_t kResultLineMax = std::size_t{10} << 20;   ///< bytes of one line
 inline constexpr std::size_t kResultBytesMax = std::size_t{32} << 20;  ///< bytes kept of all lines together
+inline constexpr std::size_t kResultReadMax = 2 * kResultBytesMax;  ///< bytes read of all lines together, kept or not
 inline constexpr std::size_t kResultsMax = 256;
 inline constexpr std::size_t kFormsMax = 16;  ///< MIME types of one result
 
@@ -49,6 +50,7 @@ class Results {
   std::string line_;
   bool is_skipping_ = false;  ///< until the end of a line that is too long
   std::size_t kept_ = 0;
+  std::size_t read_ = 0;
   std::vector<RichResult> items_;
   std::optional<ProgramError> error_;
   std::uint64_t dropped_ = 0;

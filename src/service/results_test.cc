@@ -58,6 +58,28 @@ TEST(Results, BoundsNumberAndBytes) {
   EXPECT_EQ(large.dropped(), 2U);
 }
 
+TEST(Results, ReadsNoLineOfManyValues) {
+  Results results;
+  std::string many = R"({"type":"result","data":{"a/b":"x"},"z":[0)";
+  for (int i = 0; i < 100; ++i) many += ",0";
+  put(results, many + "]}\n");
+  EXPECT_EQ(results.dropped(), 1U);
+  put(results, R"({"type":"result","data":{"a/b":")" + std::string(1000, ',') +
+                   R"(\\\",[{"}})"
+                   "\n");
+  EXPECT_EQ(results.dropped(), 1U) << "what is inside a text is no value";
+  EXPECT_THAT(results.items(), SizeIs(1));
+}
+
+TEST(Results, ReadsOnlySoMuch) {
+  Results results;
+  const std::string waste = "{\"type\":\"other\",\"x\":\"" + std::string(9 << 20, 'x') + "\"}\n";
+  for (std::size_t i = 0; i <= kResultReadMax / waste.size(); ++i) put(results, waste);
+  put(results, waste);
+  put(results, "{\"type\":\"result\",\"data\":{\"a/b\":\"" + std::string(9 << 20, 'x') + "\"}}\n");
+  EXPECT_THAT(results.items(), SizeIs(0));
+}
+
 TEST(Base64Bytes, RefusesWhatIsNot) {
   EXPECT_EQ(base64_bytes("aGk="), "hi");
   EXPECT_EQ(base64_bytes(""), "");

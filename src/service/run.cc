@@ -98,14 +98,19 @@ class Run final : public guest::OutputSink {
 };
 
 void Run::on_output(guest::Stream stream, std::span<const std::byte> bytes) {
-  seen_ += bytes.size();
-  if (stream == guest::Stream::kResults) return report_.results.append(bytes);
   if (observed_.act == HostAct::kOutputTotal) return;
-  printed_ += bytes.size();
-  Capture& capture = stream == guest::Stream::kErr ? report_.err : report_.out;
-  const std::size_t live = capture.append(bytes);
-  if (live > 0) observer_.on_head(stream, bytes.first(live));
-  if (printed_ > spec_.policy.limits.output_total.count) {
+  seen_ += bytes.size();
+  if (stream == guest::Stream::kResults) {
+    report_.results.append(bytes);
+  } else {
+    printed_ += bytes.size();
+    Capture& capture = stream == guest::Stream::kErr ? report_.err : report_.out;
+    const std::size_t live = capture.append(bytes);
+    if (live > 0) observer_.on_head(stream, bytes.first(live));
+  }
+  // Results cost the host as well: as many are free as it would keep.
+  const std::uint64_t total = spec_.policy.limits.output_total.count;
+  if (printed_ > total || seen_ - std::min<std::uint64_t>(seen_ - printed_, kResultBytesMax) > total) {
     observed_.act = HostAct::kOutputTotal;
     over_.notify();
   }
@@ -293,6 +298,11 @@ Task<> Run::collect(guest::Session& session) {
 }
 
 Result<> Run::save_figures() {
+  const auto is_taken = [&](const std::string& name) {  // as a file of the program's, or as a folder of such
+    return std::ranges::any_of(report_.files.files, [&](const OutFile& file) {
+      return file.path.starts_with(name) && (file.path.size() == name.size() || file.path[name.size()] == '/');
+    });
+  };
   int number = 0;
   for (const RichResult& result : report_.results.items()) {
     const std::string* png = result.find("image/png");
@@ -302,7 +312,7 @@ Result<> Run::save_figures() {
     std::string name;
     do {
       name = "figure-" + std::to_string(++number) + ".png";
-    } while (std::ranges::find(report_.files.files, name, &OutFile::path) != report_.files.files.end());
+    } while (is_taken(name));
     auto writer = TRY(folder_->create(name).context("save a figure"));
     TRY(writer.write(std::as_bytes(std::span(*bytes))).context("save a figure in " + folder_->path().text()));
     TRY(writer.finish(false).context("save a figure in " + folder_->path().text()));

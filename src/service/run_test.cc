@@ -222,13 +222,16 @@ TEST_F(RunTask, CollectsFilesAndFigures) {
                   "\n");
       },
       [](ScriptedGuest& guest) {
-        guest.left = {
-            {"a.sh", {"ls"}}, {"figure-1.png", {"mine"}}, {"link", {"", guest::FileType::kSymlink}}, {"../up", {"x"}}};
+        guest.left = {{"a.sh", {"ls"}},
+                      {"figure-1.png", {"mine"}},
+                      {"figure-2.png/x", {"mine"}},
+                      {"link", {"", guest::FileType::kSymlink}},
+                      {"../up", {"x"}}};
       });
   ASSERT_TRUE(report.has_value()) << report.error().message();
   EXPECT_FALSE(report->trouble.has_value());
-  EXPECT_THAT(report->files.files, SizeIs(3));
-  EXPECT_THAT(report->figures, ElementsAre("figure-2.png"));
+  EXPECT_THAT(report->files.files, SizeIs(4));
+  EXPECT_THAT(report->figures, ElementsAre("figure-3.png"));
   EXPECT_EQ(report->results.error()->name, "E");
   std::ifstream file(folder + "/figure-1.png");
   std::string word;

@@ -156,6 +156,22 @@ class Output(Limits):
         self.assertEqual(report["stdout"].count("y\n"), 32768)
         self.assertGreater(report["stdout_elided"], (32 << 20) - 65536 - 1)
 
+    def test_results_count_as_well_beyond_what_is_kept(self):
+        self.write("p.toml", '[limits]\noutput_total = "2M"\n')
+        code = "import os\nfor _ in range(%d): os.write(3, b'x' * (1 << 20))"
+        report = self.report("--policy", "p.toml", "-c", code % 400)
+        self.assertEqual((report["status"], report["exit_code"]), ("output_limit", 125))
+        self.assertEqual(self.report("--policy", "p.toml", "-c", code % 20)["status"], "ok")
+
+    def test_a_record_of_many_values_costs_the_host_no_memory(self):
+        code = "import os\nm = memoryview(b'{\"z\":[' + b'0,' * (4 << 20) + b'0]}\\n')\nwhile m: m = m[os.write(3, m):]"
+        out = open(os.path.join(self.folder, "out"), "w+b")
+        self.addCleanup(out.close)
+        process = self.start("run", "--json", "-c", code, stdout=out)
+        peak = self.peak(process)
+        self.assertEqual(process.wait(), 0)
+        self.assertLess(peak, 60_000)  # the line itself; parsed it takes two hundred thousand
+
     def test_a_flood_of_rich_results_is_bounded(self):
         code = "class T:\n  def _repr_html_(self): return '<' * (1 << 20)\nt = T()\nfor _ in range(300): display(t)"
         out = open(os.path.join(self.folder, "out"), "w+b")

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <map>
 #include <vector>
 
@@ -68,13 +69,23 @@ class Launcher {
 
   Result<> run_all() {
     const Fd children = TRY(watch_children());
+    auto served = serve(children.ref());
+    await_wardens(children.ref());
+    return served;
+  }
+
+ private:
+  /// How long, after the owner is gone, for wardens to take their sandboxes down; the owner gives us a little more (process_runtime.cc).
+  static constexpr Milliseconds kPatience{4000};
+
+  Result<> serve(FdRef children) {
     while (true) {
       pollfd events[2] = {{requests_.get(), POLLIN, 0}, {children.get(), POLLIN, 0}};
       if (::poll(events, 2, -1) < 0) {
         if (errno == EINTR) continue;
         return Error::last_system("poll");
       }
-      if (events[1].revents != 0) reap(children.ref());
+      if (events[1].revents != 0) reap(children);
       if (events[0].revents == 0) continue;
       auto message = TRY(sys::receive_message(requests_.ref(), buffer_));
       if (message.size == 0) return {};  // the owner is gone; the wardens see the end of their own sockets
@@ -84,7 +95,17 @@ class Launcher {
     }
   }
 
- private:
+  /// The last of them may have been killed just now, and its group is ours to remove.
+  void await_wardens(FdRef children) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!wardens_.empty()) {
+      const auto left = std::chrono::duration_cast<Milliseconds>(end - std::chrono::steady_clock::now());
+      pollfd event{children.get(), POLLIN, 0};
+      if (left.count() <= 0 || (::poll(&event, 1, static_cast<int>(left.count())) < 0 && errno != EINTR)) return;
+      reap(children);
+    }
+  }
+
   void start_warden(WardenJob job) {
     const std::string id = job.request.id;
     const pid_t pid = ::fork();

@@ -11,6 +11,10 @@ struct Ending {
   int value = 0;
 };
 
+/// Whether a program has used its processor time. The kernel counts towards the limit in ticks, what it reports is exact: the limit
+/// may seem to come early, on a busy machine by some percent.
+bool has_used_up(Milliseconds used, Milliseconds limit) { return used >= limit - limit / 4; }
+
 /// The program's own end, as the agent tells it, against the figures that the host measured.
 Ending ending_of(const GuestWord& word, const CellReport& cell, const policy::Limits& limits) {
   const bool is_killed = word.is_signalled ? word.value == SIGKILL : word.value == 128 + SIGKILL;  // a shell says 137
@@ -22,7 +26,7 @@ Ending ending_of(const GuestWord& word, const CellReport& cell, const policy::Li
     case SIGXCPU:
     case SIGKILL:
       // The hard CPU limit kills; whoever ignores SIGXCPU meets it. Anybody may send either: the time used decides.
-      if (limits.cpu_time && std::max(word.cpu, cell.usage.cpu) >= *limits.cpu_time)
+      if (limits.cpu_time && has_used_up(std::max(word.cpu, cell.usage.cpu), *limits.cpu_time))
         return {Cause::kCpuLimit, word.value};
       return {Cause::kSignalled, word.value};
     default: return {Cause::kSignalled, word.value};

@@ -150,7 +150,9 @@ class Jail:
             for init in children(launch):
                 if not program_of(init).startswith("/memfd:brig-init"):
                     continue
-                if not is_running or children(init):
+                # A child that has not become its program yet still holds what brig-init does.
+                programs = [program_of(child) for child in children(init)]
+                if not is_running or [name for name in programs if name and not name.startswith("/memfd:brig-init")]:
                     return Jail(brig_pid, launch, init)
         return None
 

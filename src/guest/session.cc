@@ -6,6 +6,7 @@
 
 #include "async/task_group.h"
 #include "async/timer.h"
+#include "base/buffer.h"
 #include "base/text.h"
 #include "guest/link.h"
 
@@ -255,11 +256,11 @@ Result<StringList> encode_strings(const std::vector<std::string>& texts, std::sp
 
 Result<Operation> SessionOnLink::start_exec(const ExecRequest& request, OutputSink& sink) {
   if (request.argv.empty()) return Error(Code::kInvalidArgument, "there is no program to run");
-  std::vector<std::byte> argv(kPayloadMax);
-  std::vector<std::byte> env(kPayloadMax);
+  Buffer argv(kPayloadMax);
+  Buffer env(kPayloadMax);
   Exec message{.cwd = request.cwd,
-               .argv = TRY(encode_strings(request.argv, argv)),
-               .env = TRY(encode_strings(request.env, env))};
+               .argv = TRY(encode_strings(request.argv, argv.bytes())),
+               .env = TRY(encode_strings(request.env, env.bytes()))};
   unsigned streams = 1U << static_cast<unsigned>(Stream::kOut);
   if (request.terminal.has_value()) {
     message.flags |= Exec::kTerminal;

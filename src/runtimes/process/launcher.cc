@@ -13,6 +13,7 @@
 #include <map>
 #include <vector>
 
+#include "base/buffer.h"
 #include "runtimes/process/launch.h"
 #include "runtimes/process/warden.h"
 #include "sys/file.h"
@@ -60,9 +61,9 @@ class Launcher {
 
   /// Serves one sandbox in this process.
   Result<> run_one() {
-    auto message = TRY(sys::receive_message(requests_.ref(), buffer_));
+    auto message = TRY(sys::receive_message(requests_.ref(), buffer_.bytes()));
     if (message.size == 0) return {};
-    auto job = TRY(take_job(std::span(buffer_).first(message.size), std::move(message.fds)));
+    auto job = TRY(take_job(buffer_.bytes().first(message.size), std::move(message.fds)));
     run_warden(std::move(job), host_, init_.ref());
     return {};
   }
@@ -87,9 +88,9 @@ class Launcher {
       }
       if (events[1].revents != 0) reap(children);
       if (events[0].revents == 0) continue;
-      auto message = TRY(sys::receive_message(requests_.ref(), buffer_));
+      auto message = TRY(sys::receive_message(requests_.ref(), buffer_.bytes()));
       if (message.size == 0) return {};  // the owner is gone; the wardens see the end of their own sockets
-      auto job = take_job(std::span(buffer_).first(message.size), std::move(message.fds));
+      auto job = take_job(buffer_.bytes().first(message.size), std::move(message.fds));
       if (job.has_value())
         start_warden(*std::move(job));  // else its control socket is closed by now: the asker sees that
     }
@@ -136,7 +137,7 @@ class Launcher {
   Fd requests_;
   HostReport host_;
   Fd init_;
-  std::vector<std::byte> buffer_ = std::vector<std::byte>(sys::kMaxMessage);
+  Buffer buffer_ = Buffer(sys::kMaxMessage);
   std::map<pid_t, std::string> wardens_;  ///< pid -> id of the sandbox
 };
 

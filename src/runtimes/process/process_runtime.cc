@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "async/stream.h"
+#include "base/buffer.h"
 #include "runtimes/process/compile.h"
 #include "runtimes/process/host_report.h"
 #include "runtimes/process/launch.h"
@@ -28,9 +29,9 @@ namespace {
 
 /// The next message of a warden. kUnavailable if the warden is gone.
 Task<Reply> next_reply(FdRef control) {
-  std::vector<std::byte> buffer(sys::kMaxMessage);
+  Buffer buffer(sys::kMaxMessage);
   while (true) {
-    auto message = sys::receive_message(control, buffer);
+    auto message = sys::receive_message(control, buffer.bytes());
     if (!message.has_value() && message.error().os_error() == EAGAIN) {
       CO_TRY_VOID(co_await wait_readable(control));
       continue;
@@ -38,7 +39,7 @@ Task<Reply> next_reply(FdRef control) {
     if (!message.has_value()) co_return std::move(message).error();
     if (message->size == 0)
       co_return Error(Code::kUnavailable, "the process that watched the sandbox (brig-launch) is gone");
-    co_return decode_reply({reinterpret_cast<const char*>(buffer.data()), message->size});
+    co_return decode_reply({reinterpret_cast<const char*>(buffer.bytes().data()), message->size});
   }
 }
 

@@ -32,7 +32,7 @@ build() {
     say "Configuring build/$preset"
     logged "configure-$preset" cmake --preset "$preset" || return
   fi
-  say "Building build/$preset"
+  say "Building build/$preset (progress: build/log/build-$preset.log)"
   logged "build-$preset" cmake --build --preset "$preset" -j "$jobs" --target "${@:-all}"
 }
 

@@ -34,7 +34,7 @@ bool is_ignored(std::string_view path, const std::vector<std::string>& ignored) 
 bool is_hosts_end(const Error& error) {
   const int number = error.os_error();
   return number == ENOSPC || number == EDQUOT || number == EROFS || number == EIO || number == EMFILE ||
-         number == ENFILE;
+         number == ENFILE || number == EACCES || number == EPERM;
 }
 
 /// What became of one file: its size, or why it was skipped. An Error is trouble for all that follow.

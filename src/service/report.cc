@@ -158,10 +158,13 @@ std::string bars(const RunReport& report, const policy::Policy& policy) {
   text += "\ntime       " + format(policy.limits.timeout) +
           ", ended by the host, and by the kernel should the host be stuck";
   const auto limit = [](const auto& value, const auto& show) {
-    return value ? show(*value) : std::string("not enforced");
+    return value ? show(*value) : std::string("not enforced for the whole");
   };
+  // The group counts the agent too. Without one a resource limit of the sandbox's own user namespace holds the policy's
+  // number.
+  const std::string processes = std::to_string(a.cgroup.pids ? *a.cgroup.pids - 1 : policy.limits.pids);
   text += "\nresources  memory " + limit(a.cgroup.memory_bytes, [](std::uint64_t n) { return format(Bytes{n}); }) +
-          ", processes " + limit(a.cgroup.pids, [](std::uint64_t n) { return std::to_string(n); }) + ", CPU " +
+          ", processes " + processes + ", CPU " +
           limit(a.cgroup.cpu_millis, [](std::uint32_t n) { return std::to_string(n / 10) + " %"; }) + " (cgroup " +
           a.cgroup.version + "); disk " + format(policy.limits.disk) + ", output " + format(policy.limits.output);
   text += "\negress     " + a.network;

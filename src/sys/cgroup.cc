@@ -250,7 +250,7 @@ Result<> limit_cpu(const std::string& folder, bool is_v2, std::uint32_t cpu_mill
 Result<> remove_folder(const std::string& path) {
   if (path.empty()) return {};
   // Right after its last process ended a group may be busy for a moment (the kernel drops its references later).
-  constexpr int kAttempts = 200;
+  constexpr int kAttempts = 1000;  // about two seconds; on a busy machine it took more than one
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return {};
     if (errno != EBUSY) break;

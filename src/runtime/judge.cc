@@ -11,9 +11,9 @@ struct Ending {
   int value = 0;
 };
 
-/// Whether the kernel's processor limit can have sent `signal`. It counts towards the limit in ticks, and what it reports it measures
-/// exactly: where other machines take time from this one, a limit seems to come early by a tenth, and by more under load.
-/// Anybody may send either signal; of SIGKILL, which has other reasons, less is believed.
+/// Whether the kernel's processor limit can have sent `signal`. It counts towards the limit in ticks, and what it
+/// reports it measures exactly: where other machines take time from this one, a limit seems to come early by a tenth,
+/// and by more under load. Anybody may send either signal; of SIGKILL, which has other reasons, less is believed.
 bool may_be_cpu_limit(int signal, Milliseconds used, Milliseconds limit) {
   return used >= (signal == SIGXCPU ? limit / 4 : limit * 3 / 4);
 }

@@ -76,7 +76,8 @@ class Launcher {
   }
 
  private:
-  /// How long, after the owner is gone, for wardens to take their sandboxes down; the owner gives us a little more (process_runtime.cc).
+  /// How long, after the owner is gone, for wardens to take their sandboxes down; the owner gives us a little more
+  /// (process_runtime.cc).
   static constexpr Milliseconds kPatience{4000};
 
   Result<> serve(FdRef children) {

@@ -96,6 +96,18 @@ void become_init(FdRef init, std::span<const sys::Inherited> fds) {
   ::syscall(SYS_execveat, kProgramFd, "", arguments, environment, AT_EMPTY_PATH);
 }
 
+/// Who a sandbox's user is outside. Made in its warden, whose pid makes root's ids unique.
+struct OutsideIds {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+OutsideIds outside_ids(const HostReport& host) {
+  if (!host.is_root) return {.uid = host.uid, .gid = host.gid};
+  const std::uint32_t own = kFirstOutsideId + static_cast<std::uint32_t>(::getpid());
+  return {.uid = own, .gid = own};
+}
+
 class Warden {
  public:
   Warden(WardenJob job, HostReport host, FdRef init) : job_(std::move(job)), host_(std::move(host)), init_(init) {}
@@ -125,6 +137,7 @@ class Warden {
 
   WardenJob job_;
   HostReport host_;
+  OutsideIds ids_ = outside_ids(host_);
   FdRef init_;
   Clock::time_point born_ = Clock::now();
   std::optional<sys::Cgroup> cgroup_;
@@ -146,12 +159,11 @@ Result<runtime::Attestation> Warden::build() {
         .memory = job_.request.memory, .pids = job_.request.pids, .cpu_millis = job_.request.cpu_millis};
     cgroup_ = TRY(sys::Cgroup::create(host_.cgroups, job_.request.id, limits));
   }
-  const std::uint32_t outside = host_.is_root ? kFirstOutsideId + static_cast<std::uint32_t>(::getpid()) : host_.uid;
   for (std::size_t i = 0; i < job_.mounts.size(); ++i) {
     const LaunchMount& mount = job_.request.mounts[i];
     if (host_.is_root) {
       attached_.push_back(
-          TRY(make_mount(job_.mounts[i].ref(), mount, outside).context("show " + mount.host + " inside")));
+          TRY(make_mount(job_.mounts[i].ref(), mount, ids_.uid).context("show " + mount.host + " inside")));
     } else {
       struct stat info = {};
       if (::fstat(job_.mounts[i].get(), &info) < 0) return Error::last_system("look at " + mount.host);
@@ -164,7 +176,7 @@ Result<runtime::Attestation> Warden::build() {
   TRY(send_plan());
   if (cgroup_.has_value()) sys::sweep_cgroups(host_.cgroups, kLeftoverAge);  // here, where we would only wait
   TRY(await_plan());
-  const Expectation expectation{.outside_uid = outside, .landlock_rules = landlock_rule_count(plan_)};
+  const Expectation expectation{.outside_uid = ids_.uid, .landlock_rules = landlock_rule_count(plan_)};
   auto attestation =
       TRY(attest(child_.pid(), job_.request, host_, cgroup_.has_value() ? &*cgroup_ : nullptr, expectation));
   TRY(sys::write_all(plan_pipe_.ref(), "g").context("let the sandbox begin"));
@@ -211,13 +223,10 @@ Result<> Warden::map_ids() const {
   const auto line = [](std::uint32_t inside, std::uint32_t outside) {
     return std::to_string(inside) + " " + std::to_string(outside) + " 1";
   };
-  const auto own = static_cast<std::uint32_t>(::getpid());
   // Without root the kernel wants setgroups denied before a group may be mapped (user_namespaces(7)).
   TRY(sys::write_file(proc + "/setgroups", "deny").context("map the group"));
-  TRY(sys::write_file(proc + "/uid_map", line(kInsideUid, host_.is_root ? kFirstOutsideId + own : host_.uid))
-          .context("map the user"));
-  TRY(sys::write_file(proc + "/gid_map", line(kInsideGid, host_.is_root ? kFirstOutsideId + own : host_.gid))
-          .context("map the group"));
+  TRY(sys::write_file(proc + "/uid_map", line(kInsideUid, ids_.uid)).context("map the user"));
+  TRY(sys::write_file(proc + "/gid_map", line(kInsideGid, ids_.gid)).context("map the group"));
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include "runtimes.h"
 #include "service/languages.h"
 #include "service/run.h"
+#include "sys/file.h"
 
 namespace brig::cli {
 namespace {
@@ -158,7 +159,7 @@ int cmd_doctor(const Arguments& arguments) {
   }
   const auto languages = find_languages();
   const std::string text = is_json ? for_programs(walls, languages, is_ready) : for_people(walls, languages);
-  if (::write(STDOUT_FILENO, text.data(), text.size()) < 0) return runtime::kFailedExitCode;
+  if (!sys::write_all(FdRef(STDOUT_FILENO), text).has_value()) return runtime::kFailedExitCode;
   return is_ready ? 0 : 1;
 }
 

@@ -25,6 +25,17 @@ libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_CHILD_SUBREAPER = 36
 MS_REC, MS_PRIVATE, CLONE_NEWNS = 0x4000, 0x40000, 0x20000
 
+# Python for inside: forks until it is refused, and prints how many children there were and the errno.
+COUNT_FORKS = """if True:
+    import os, time
+    count = 0
+    try:
+        while count < 100:
+            if os.fork() == 0: time.sleep(60); os._exit(0)
+            count += 1
+    except OSError as error: print(count, error.errno)
+    """
+
 
 def check(result, what):
     if result < 0:

@@ -51,16 +51,7 @@ class Processes(Limits):
         self.assertIn(report["status"], ("ok", "error", "timeout"))
 
     def test_only_so_many_at_once(self):
-        code = """if True:
-            import os, time
-            count = 0
-            try:
-                while count < 100:
-                    if os.fork() == 0: time.sleep(60); os._exit(0)
-                    count += 1
-            except OSError as error: print(count, error.errno)
-            """
-        report = self.report("--pids", "16", "-c", code)
+        report = self.report("--pids", "16", "-c", harness.COUNT_FORKS)
         self.assert_ended(report, "ok", 0, "pids")
         self.assertEqual(report["stdout"], "15 11\n")  # with the program itself 16
 

@@ -1,7 +1,7 @@
 # brig_embed(NAMESPACE OUTPUT NAME=FILE…): a header with each text file as `inline constexpr std::string_view NAME`.
 # The files are read when CMake configures; editing one configures again.
 function(brig_embed NAMESPACE OUTPUT)
-  set(body "#pragma once\n/// Generated from text files by brig_embed().\n#include <string_view>\n\nnamespace ${NAMESPACE} {\n")
+  set(body "#pragma once\n/// Generated from text files by brig_embed().\n#include <string_view>\n\n#pragma clang diagnostic push\n#pragma clang diagnostic ignored \"-Woverlength-strings\"  // 64 KB is what a compiler must take\nnamespace ${NAMESPACE} {\n")
   foreach(pair ${ARGN})
     string(REPLACE "=" ";" pair "${pair}")
     list(GET pair 0 name)
@@ -10,6 +10,6 @@ function(brig_embed NAMESPACE OUTPUT)
     string(APPEND body "inline constexpr std::string_view ${name} = R\"brigtext(${text})brigtext\";\n")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
   endforeach()
-  string(APPEND body "}  // namespace ${NAMESPACE}\n")
+  string(APPEND body "}  // namespace ${NAMESPACE}\n#pragma clang diagnostic pop\n")
   file(CONFIGURE OUTPUT "${OUTPUT}" CONTENT "@body@" @ONLY)
 endfunction()

@@ -30,15 +30,18 @@ function(brig_test NAME)
   target_link_libraries(${NAME} PRIVATE brig_flags ${ARG_DEPS} ${ARG_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${NAME} PRIVATE BRIG_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BRIG_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(ARG_LABEL STREQUAL unit)
+    add_dependencies(unit_programs ${NAME})
+  endif()
   gtest_discover_tests(${NAME} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} DISCOVERY_TIMEOUT 60)
 endfunction()
 
-# brig_python_test(NAME FILE [LABEL unit] [TIMEOUT 120]): a unittest file. It finds the programs under test through BRIG and BRIG_BUILD_DIR;
+# brig_python_test(NAME FILE [LABEL python] [TIMEOUT 120]): a unittest file. It finds the programs under test through BRIG and BRIG_BUILD_DIR;
 # -v, because scripts/tally counts its cases and reads why one was skipped.
 function(brig_python_test NAME FILE)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "" ${ARGN})
   if(NOT ARG_LABEL)
-    set(ARG_LABEL unit)
+    set(ARG_LABEL python)
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)

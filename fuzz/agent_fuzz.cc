@@ -2,7 +2,8 @@
 // write nothing (no process limit left, no file size), so that a fuzzed Exec or Remove harms nobody; the child's end is
 // judged. Coverage of the child is not fed back: this mutates the seeds blindly, which is why they visit every message.
 // Held here: the agent ends with 0 (hung up) or 70 (broken peer), never by a signal.
-#include <sys/mount.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,17 +18,32 @@
 
 namespace {
 
-/// An empty root that cannot be written, as a user that owns nothing.
-void renounce() {
-  static const char* const root = [] {
-    static char name[] = "/tmp/brig-agent-fuzz-XXXXXX";
-    return ::mkdtemp(name);
+/// A folder that has been removed: as a root it is empty, nothing can be made in it, and nothing is left of it, however
+/// this program ends. Made once, before the first child.
+int removed_folder() {
+  static const int kFolder = [] {
+    char name[] = "/tmp/brig-agent-fuzz-XXXXXX";
+    if (::mkdtemp(name) == nullptr) return -1;
+    const int fd = ::open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ::rmdir(name);
+    return fd;
   }();
+  return kFolder;
+}
+
+/// A fuzzed Dial must not reach this machine's own services: all children share a network of their own, made once.
+bool has_own_network() {
+  static const bool kIsMade = ::unshare(CLONE_NEWNET) == 0;
+  return kIsMade;
+}
+
+/// The removed folder for a root, as a user that owns nothing.
+void renounce(int folder) {
   if (::geteuid() != 0) {
     std::fprintf(stderr, "agent_fuzz needs root: it shuts the agent up in an empty folder first\n");
     ::_exit(1);
   }
-  if (root == nullptr || ::chroot(root) != 0 || ::chdir("/") != 0) ::_exit(1);
+  if (::fchdir(folder) != 0 || ::chroot(".") != 0) ::_exit(1);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_FSIZE, &none);
   ::setrlimit(RLIMIT_NPROC, &none);
@@ -40,10 +56,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size > 150'000) return 0;
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return 0;
+  const int folder = removed_folder();
+  const bool is_alone = has_own_network();
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::close(fds[0]);
-    renounce();
+    if (!is_alone && ::geteuid() == 0) ::_exit(1);
+    renounce(folder);
     brig::agent::serve(fds[1]);
   }
   ::close(fds[1]);

@@ -27,6 +27,11 @@ void compile_on(const LaunchRequest& request, HostReport host) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   (void)decode_reply(bytes).has_value();
+  const auto question = decode_ask(bytes);
+  if (question.has_value()) {
+    const auto repeated = decode_ask(encode(*question));
+    if (!repeated.has_value() || *repeated != *question) std::abort();
+  }
   const auto request = decode_request(bytes);
   if (!request.has_value()) return 0;
   const auto again = decode_request(encode(*request));

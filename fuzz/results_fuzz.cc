@@ -4,6 +4,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "service/out_folder.h"
 #include "service/results.h"
@@ -30,6 +31,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           "a name that leads elsewhere was accepted");
     }
   }
-  (void)brig::service::base64_bytes(text);
+  (void)brig::from_base64(text);
   return 0;
 }

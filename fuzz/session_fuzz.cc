@@ -38,6 +38,31 @@ Task<> run_command(Task<std::unique_ptr<Process>> starting) {
   co_return Result<>();
 }
 
+Task<> run_connection(Task<std::unique_ptr<Connection>> dialling) {
+  auto connection = co_await std::move(dialling);
+  if (connection.has_value()) {
+    static std::array<std::byte, 100> bytes{};
+    auto written = co_await (*connection)->write_all(bytes);
+    if (written.has_value()) (void)(*connection)->shutdown_write();
+    while (true) {
+      auto count = co_await (*connection)->read_some(bytes);
+      if (!count.has_value() || *count == 0) break;
+    }
+  }
+  --g_running;
+  co_return Result<>();
+}
+
+Task<> run_watch(Task<std::unique_ptr<Watcher>> starting) {
+  auto watcher = co_await std::move(starting);
+  while (watcher.has_value()) {
+    auto change = co_await (*watcher)->next();
+    if (!change.has_value() || !change->has_value()) break;
+  }
+  --g_running;
+  co_return Result<>();
+}
+
 template <class T>
 Task<> run_file(Task<T> operation) {
   auto result = co_await std::move(operation);
@@ -60,13 +85,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!session.has_value()) std::abort();
   const auto path = *GuestPath::parse("/workspace/x");
   static const std::array<std::byte, 100> contents{};
-  g_running = 5;
+  g_running = 8;
   tasks.spawn(
       run_command((*session)->exec({.argv = {"x"}, .has_stdin = true, .wants_results = true}, sink)));  // channel 1
   tasks.spawn(run_file((*session)->list({.path = path, .depth = 3, .max_entries = 10})));               // channel 2
   tasks.spawn(run_file((*session)->read_file(path, 0, 1000, [](auto) -> Result<> { return {}; })));     // channel 3
   tasks.spawn(run_file((*session)->write_file(path, contents, {})));                                    // channel 4
   tasks.spawn(run_file((*session)->stat(path)));                                                        // channel 5
+  tasks.spawn(run_connection((*session)->dial(80)));                                                    // channel 6
+  tasks.spawn(run_file((*session)->listening_ports()));                                                 // channel 7
+  tasks.spawn(run_watch((*session)->watch(path, true)));                                                // channel 8
   (void)!::send(guest.get(), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(guest.get(), SHUT_WR);
   io.run();

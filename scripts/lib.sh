@@ -24,6 +24,29 @@ logged() {
   return "$code"
 }
 
+# counted NAME COMMAND…: logged, and of ninja's lines a terminal sees one, which counts: [ 120/420] building.
+counted() {
+  [ -t 1 ] || { logged "$@"; return; }
+  local code=0 terminal
+  exec {terminal}>&1
+  BRIG_TERMINAL=$terminal logged "$1" counting "${@:2}" || code=$?
+  exec {terminal}>&-
+  return "$code"
+}
+
+# counting COMMAND…: runs it, copies its output, and rewrites one line of the terminal.
+counting() {
+  local line
+  "$@" 2>&1 | while IFS= read -r line; do
+    printf '%s\n' "$line"
+    [[ ! $line =~ ^\[([0-9]+)/([0-9]+)\] ]] ||
+      printf '\r[%*s/%s] building\033[K' "${#BASH_REMATCH[2]}" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&"$BRIG_TERMINAL"
+  done
+  local code=${PIPESTATUS[0]}
+  printf '\r\033[K' >&"$BRIG_TERMINAL"
+  return "$code"
+}
+
 # build PRESET TARGET…: configures once (ninja sees later changes itself), then builds.
 build() {
   local preset=$1
@@ -32,8 +55,8 @@ build() {
     say "Configuring build/$preset"
     logged "configure-$preset" cmake --preset "$preset" || return
   fi
-  say "Building build/$preset (progress: build/log/build-$preset.log)"
-  logged "build-$preset" cmake --build --preset "$preset" -j "$jobs" --target "${@:-all}"
+  say "Building build/$preset (log: build/log/build-$preset.log)"
+  counted "build-$preset" cmake --build --preset "$preset" -j "$jobs" --target "${@:-all}"
 }
 
 # record passed|failed|skipped NAME [REASON]: one result, for the sum that scripts/test closes with.

@@ -3,7 +3,8 @@
 #include "runtimes/process/executor.h"
 #include "runtimes/process/plan_wire.h"
 
-int main() {
-  brig::runtimes::process::execute_plan_or_die();
+int main(int count, char** arguments) {
+  if (count > 1 && __builtin_strcmp(arguments[1], "inside") == 0) brig::runtimes::process::execute_inside_or_die();
+  else brig::runtimes::process::execute_plan_or_die();
   brig::agent::serve(brig::runtimes::process::kChannelFd);
 }

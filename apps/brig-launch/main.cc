@@ -7,6 +7,7 @@
 
 #include <cstdio>
 
+#include "runtimes/oci/oci_maker.h"
 #include "runtimes/process/launch.h"
 #include "runtimes/process/launcher.h"
 #include "sys/process.h"
@@ -16,7 +17,7 @@ namespace {
 brig::Result<> launch_all() {
   using namespace brig::runtimes::process;
   return run_launcher(brig::Fd(kLaunchSocketFd), report_abilities(), TRY(brig::sys::program_folder()),
-                      LauncherLife::kUntilClosed);
+                      LauncherLife::kUntilClosed, brig::runtimes::oci::maker_of);
 }
 
 }  // namespace

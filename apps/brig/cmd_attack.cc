@@ -1,6 +1,8 @@
 /// brig attack: attacks sandboxes of this installation and says what held.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -28,6 +30,7 @@ struct AttackOptions {
   std::optional<std::string> language;
   std::optional<std::string> filter;
   bool is_json = false;
+  bool is_api = false;  ///< only for the help: brig-client does it
   bool is_list = false;
   bool is_controls_only = false;
   bool is_with_controls = false;
@@ -37,7 +40,7 @@ std::optional<int> parse(const Arguments& arguments, AttackOptions& o) {
   Options options("attack [FLAGS]",
                   "Attacks fresh sandboxes of this installation, judges from outside by canaries, and says what held.\n"
                   "Exit code: 0 all held, 1 something was breached, 125 something could not be run.");
-  options.option("--runtime", o.runtime, "NAME", "The wall: auto or process");
+  options.option("--runtime", o.runtime, "NAME", "The wall: one of brig doctor's (default the fastest), or auto");
   options.option("--filter", o.filter, "TEXT", "Only probes whose name or group contains it");
   options.flag("--list", o.is_list, "List the probes and run nothing");
   options.flag("--controls", o.is_controls_only,
@@ -47,6 +50,7 @@ std::optional<int> parse(const Arguments& arguments, AttackOptions& o) {
                  "Run hostile program texts instead: lines with category, item and code");
   options.option("--lang", o.language, "LANGUAGE", "The corpus's language (else by its file's name)");
   options.flag("--json", o.is_json, "Print one JSON object");
+  options.flag("--api", o.is_api, "Attack a daemon instead (brig attack --api --help)");
   return options.parse(arguments);
 }
 
@@ -114,6 +118,7 @@ int run_corpus(const AttackOptions& o, asio::io_context& io, runtime::Runtime& r
 }  // namespace
 
 int cmd_attack(const Arguments& arguments) {
+  if (std::ranges::find(arguments, "--api") != arguments.end()) return cmd_attack_api(arguments);
   AttackOptions o;
   if (const auto code = parse(arguments, o)) return *code;
   const std::string filter = o.filter.value_or("");
@@ -130,13 +135,16 @@ int cmd_attack(const Arguments& arguments) {
   boost::json::object object;
   int code = 0;
   if (!o.is_controls_only) {
-    const auto runtime = make_runtime(o.runtime.value_or("auto"), Use::kOften);
-    if (!runtime) return fail(runtime.error());
-    if (o.corpus) return run_corpus(o, io, **runtime, *program);
-    object["runtime"] = std::string((*runtime)->name());
+    policy::Policy policy;
+    if (o.runtime) policy.runtime = *o.runtime;
+    runtime::Walls walls = make_walls(Use::kOften);
+    const auto wall = walls.choose(policy);
+    if (!wall) return fail(wall.error());
+    if (o.corpus) return run_corpus(o, io, *wall->runtime, *program);
+    object["runtime"] = std::string(wall->runtime->name());
     Progress progress("probe", chosen.size());
     const auto report =
-        run(io, attack::attack(**runtime, options, [&progress](const attack::Judgement&) { progress.step(); }));
+        run(io, attack::attack(*wall->runtime, options, [&progress](const attack::Judgement&) { progress.step(); }));
     if (!report) return fail(report.error());
     code = attack::exit_code_of(*report, attack::Kind::kAttack);
     object["attacks"] = attack::to_json(*report);

@@ -20,10 +20,12 @@
 
 #include "async/run.h"
 #include "async/task_group.h"
+#include "base/number.h"
 #include "command.h"
 #include "guest/session.h"
 #include "json/json.h"
 #include "options.h"
+#include "process_memory.h"
 #include "runtimes.h"
 #include "samples.h"
 #include "sys/file.h"
@@ -89,7 +91,7 @@ void run_case(Case& c, FdRef null) {
 
 std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
   const CommandLine sandbox{brig, "run", "--quiet", "--"};
-  // What bubblewrap needs to run a program of /usr at all.
+  // What bubblewrap needs to run a program of /usr at all; numpy finds its libraries through /etc/alternatives.
   const CommandLine bwrap{"/usr/bin/bwrap",
                           "--unshare-all",
                           "--die-with-parent",
@@ -105,6 +107,9 @@ std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
                           "--symlink",
                           "usr/lib64",
                           "/lib64",
+                          "--ro-bind-try",
+                          "/etc/alternatives",
+                          "/etc/alternatives",
                           "--proc",
                           "/proc",
                           "--dev",
@@ -194,43 +199,13 @@ Task<> work_together(Workers& workers) {
 
 Result<Throughput> measure_throughput(std::size_t count) {
   asio::io_context io(1);
-  const auto runtime = TRY(make_runtime("process", Use::kOften));
+  runtime::Walls walls = make_walls(Use::kOften);
+  runtime::Runtime* const runtime = TRY(walls.find("process"));
   Workers workers{.runtime = *runtime, .executor = io.get_executor(), .left = count};
   const auto begin = Clock::now();
   TRY(run(io, work_together(workers)));
   workers.done.per_second = static_cast<double>(workers.done.sandboxes) * 1000 / milliseconds_since(begin);
   return workers.done;
-}
-
-/// The proportional share of memory (PSS) in KiB of a process.
-std::size_t pss_of(const std::string& pid) {
-  const auto text = sys::read_file("/proc/" + pid + "/smaps_rollup", 16384);
-  if (!text.has_value()) return 0;
-  const std::size_t at = text->find("\nPss:");
-  std::size_t kilobytes = 0;
-  if (at == std::string::npos) return 0;
-  const std::size_t digit = text->find_first_of("0123456789", at);
-  std::from_chars(text->data() + digit, text->data() + text->size(), kilobytes);
-  return kilobytes;
-}
-
-std::vector<std::string> children_of(const std::string& pid) {
-  std::vector<std::string> pids;
-  const auto text = sys::read_file("/proc/" + pid + "/task/" + pid + "/children", 65536);
-  if (!text.has_value()) return pids;
-  std::string word;
-  for (char c : *text) {
-    if (c != ' ') word += c;
-    else if (!word.empty()) pids.push_back(std::exchange(word, {}));
-  }
-  return pids;
-}
-
-/// The memory of everything below `pid`.
-std::size_t pss_below(const std::string& pid) {
-  std::size_t sum = 0;
-  for (const std::string& child : children_of(pid)) sum += pss_of(child) + pss_below(child);
-  return sum;
 }
 
 struct Idle {
@@ -255,7 +230,8 @@ Task<> fill(runtime::Runtime& runtime, asio::any_io_executor executor, std::size
 /// Many sandboxes at once, each with its agent answering; their processes' memory divided among them.
 Result<Idle> measure_idle(std::size_t count) {
   asio::io_context io(1);
-  const auto runtime = TRY(make_runtime("process", Use::kOften));
+  runtime::Walls walls = make_walls(Use::kOften);
+  runtime::Runtime* const runtime = TRY(walls.find("process"));
   std::vector<std::unique_ptr<runtime::Cell>> cells;
   std::vector<std::unique_ptr<guest::Session>> sessions;
   const auto filled = run(io, fill(*runtime, io.get_executor(), count, cells, sessions));
@@ -337,12 +313,10 @@ struct BenchOptions {
 Result<std::size_t> parse_count(const std::optional<std::string>& text, std::size_t otherwise, std::size_t most,
                                 std::string_view flag) {
   if (!text) return otherwise;
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number < 1 || number > most) {
+  const auto number = whole_number<std::size_t>(*text);
+  if (!number || *number < 1 || *number > most)
     return Error(Code::kInvalidArgument, std::string(flag) + ": a whole number from 1 to " + std::to_string(most));
-  }
-  return number;
+  return *number;
 }
 
 Result<> bench(const BenchOptions& o) {
@@ -377,11 +351,18 @@ Result<> bench(const BenchOptions& o) {
 }  // namespace
 
 int cmd_bench(const Arguments& arguments) {
+  if (std::ranges::find(arguments, "--api") != arguments.end()) {
+    Arguments rest = arguments;
+    std::erase(rest, "--api");
+    return cmd_bench_api(rest);
+  }
+  bool is_api = false;
   BenchOptions o;
   std::optional<std::string> rounds;
   std::optional<std::string> idle;
-  Options options("bench [--json] [-n N]",
+  Options options("bench [--api] [--json] [-n N] [--idle N]",
                   "Measures what a sandbox costs on this host, next to the bare program and to bubblewrap.");
+  options.flag("--api", is_api, "Measure the service instead (brig bench --api --help says more)");
   options.flag("--json", o.is_json, "Print one JSON object");
   options.option("-n,--rounds", rounds, "N", "Rounds of the shortest case (200); the others take fewer");
   options.option("--idle", idle, "N", "Sandboxes that are alive at once for the memory figure (50)");

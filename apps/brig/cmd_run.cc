@@ -1,5 +1,6 @@
 /// brig run: one program, one sandbox.
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -16,8 +17,11 @@
 
 #include "async/notifier.h"
 #include "async/run.h"
+#include "async/timer.h"
 #include "base/text.h"
 #include "command.h"
+#include "image/catalog.h"
+#include "image/digest.h"
 #include "options.h"
 #include "policy/explain.h"
 #include "policy/overrides.h"
@@ -29,6 +33,7 @@
 #include "source.h"
 #include "sys/confine.h"
 #include "sys/file.h"
+#include "templates_dir.h"
 
 namespace brig::cli {
 namespace {
@@ -38,8 +43,9 @@ struct RunOptions {
   policy::Overrides overrides;
   std::optional<std::string> policy_file;
   std::optional<std::string> preset;
-  std::optional<std::string> runtime;
+  RemoteFlags remote;
   std::optional<std::string> template_name;
+  std::optional<std::string> templates_dir;
   std::optional<std::string> input;
   std::optional<std::string> out;
   bool is_json = false;
@@ -58,26 +64,37 @@ std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
   options.option("-l,--lang", o.source.language, "LANGUAGE",
                  "python, javascript or bash (else by the file's name; python for -c)");
   options.rest(o.source.rest);
-  options.option("--timeout", o.overrides.timeout, "TIME", "Wall-clock limit (30s)");
-  options.option("--cpu-time", o.overrides.cpu_time, "TIME", "CPU limit of one process");
-  options.option("--memory", o.overrides.memory, "SIZE", "Memory limit (256M)");
+  options.option("--timeout", o.overrides.timeout, "TIME",
+                 "Wall-clock limit (30s): 250ms, 30s, 2m or 1h; a bare number is seconds");
+  options.option("--cpu-time", o.overrides.cpu_time, "TIME", "CPU limit of one process (none)");
+  options.option("--memory", o.overrides.memory, "SIZE",
+                 "Memory limit (256M): 64K, 256M or 1.5G; a bare number is bytes");
   options.option("--cpus", o.overrides.cpus, "N", "Processors (1)");
   options.option("--pids", o.overrides.pids, "N", "Processes and threads at once (64)");
   options.option("--disk", o.overrides.disk, "SIZE", "Scratch space (100M)");
   options.option("--output", o.overrides.output, "SIZE", "Bytes kept of each output stream, first and last half (1M)");
   options.option("--in", o.overrides.in, "HOSTPATH[:GUESTPATH]",
-                 "A file or folder to see, read-only; in /workspace if not said");
+                 "A file or folder to see, read-only; in /workspace if not said. FILE runs there if it lies in it");
   options.option("--out", o.out, "DIR", "Where to save the files and figures that the program leaves");
   options.option("--env", o.overrides.env, "NAME=VALUE", "A variable of the program's environment");
   options.option("--stdin", o.input, "FILE", "The program's standard input (else brig's own)");
   options.option("--policy", o.policy_file, "FILE", "A policy to start from");
   options.option("--preset", o.preset, "NAME", "strict, default or lenient");
-  options.option("--runtime", o.runtime, "NAME", "The wall: auto or process");
+  options.option(
+      "--runtime", o.overrides.runtime, "NAME",
+      "The wall: one of brig doctor's, auto (the strongest that works here), fastest (good enough), or remote");
+  options.option("--remote-url", o.remote.url, "URL",
+                 "With --runtime remote: another Brig, https://HOST:PORT (BRIG_REMOTE_URL)");
+  options.option("--remote-key-file", o.remote.key_file, "FILE",
+                 "A file with a key of that Brig, or /dev/fd/N (BRIG_REMOTE_KEY_FILE)");
+  options.flag("--remote-trusted", o.remote.is_trusted, "Believe what that Brig says of its walls, for --require");
   options.option("--require", o.overrides.require, "BOUNDARY",
-                 "Refuse a weaker one: shared-kernel, user-space-kernel, hardware");
+                 "The weakest wall that will do: shared-kernel, user-space-kernel, hardware");
   options.flag("--no-weaknesses", o.overrides.is_weakness_refused,
                "Refuse to run if this host cannot enforce everything");
-  options.option("--template", o.template_name, "NAME", "What the program finds in its root: host");
+  options.option("--template", o.template_name, "NAME",
+                 "What the program finds in its root: host, or one of brig template ls");
+  options.option("--templates-dir", o.templates_dir, "DIR", "Where templates are kept");
   options.flag("--json", o.is_json, "Print one JSON object instead of the program's output");
   options.flag("--report", o.is_report, "Say on stderr how it ended and what was enforced");
   options.flag("-q,--quiet", o.is_quiet, "Print nothing but the program's own output");
@@ -90,7 +107,16 @@ std::string working_folder() {
   return ::getcwd(text.data(), text.size()) != nullptr ? std::string(text.c_str()) : "/";
 }
 
-Result<policy::Policy> make_policy(const RunOptions& o, const std::string& folder) {
+/// The template that was named; none for the host's /usr.
+Result<std::optional<image::Template>> find_template(const RunOptions& o) {
+  if (o.template_name.value_or("host") == "host") return std::optional<image::Template>();
+  return std::optional<image::Template>(
+      TRY(image::Catalog(TRY(templates_folder(o.templates_dir))).find(*o.template_name)));
+}
+
+/// `places` gets where the sources of the policy file's mounts stand.
+Result<policy::Policy> make_policy(const RunOptions& o, const std::string& folder, image::Defaults defaults,
+                                   std::vector<std::string>& places) {
   policy::Policy policy;
   if (o.preset && o.policy_file) return Error(Code::kInvalidArgument, "give either --preset or --policy, not both");
   if (o.preset) {
@@ -104,15 +130,30 @@ Result<policy::Policy> make_policy(const RunOptions& o, const std::string& folde
   }
   if (o.policy_file) {
     const Fd file = TRY(open_plain(*o.policy_file, "--policy"));
-    policy = TRY(policy::parse_policy(TRY(read_all(file.ref(), *o.policy_file, std::size_t{1} << 20)), *o.policy_file));
+    const std::string text = TRY(read_all(file.ref(), *o.policy_file, std::size_t{1} << 20));
+    policy = TRY(policy::parse_policy(text, *o.policy_file, &places));
   }
-  return policy::apply(std::move(policy), o.overrides, folder);
+  if (o.preset || o.policy_file) defaults.limits.clear();  // somebody has said what they are
+  return policy::apply(TRY(image::apply_defaults(std::move(policy), defaults)), o.overrides, folder);
 }
 
-/// What is to be shown and cannot be opened is a mistake of the command line. The wall opens it again and judges what
-/// it is.
-Result<> check_sources(const policy::Policy& policy) {
-  for (const policy::Mount& mount : policy.mounts) TRY(sys::open(mount.from.text(), O_PATH));
+/// What is to be shown and cannot be is a mistake of the command line, or of the line of the policy file that `places`
+/// names for the first mounts.
+Result<> check_sources(const policy::Policy& policy, const std::vector<std::string>& places) {
+  for (std::size_t i = 0; i < policy.mounts.size(); ++i) {
+    const HostPath& from = policy.mounts[i].from;
+    const std::string what = (i < places.size() ? places[i] + ": mount.from " : "--in ") + from.text();
+    struct stat about{};
+    const Fd fd(::open(from.c_str(), O_PATH | O_CLOEXEC));
+    if (!fd.is_open() || ::fstat(fd.get(), &about) != 0) {
+      const std::string mend = errno == ENOENT ? ": give a file or a folder of this machine" : "";
+      return Error(Code::kInvalidArgument, Error::last_system(what).message() + mend);
+    }
+    if (!S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
+      return Error(Code::kInvalidArgument, what + " is a device, a socket or a pipe: give a file or a folder");
+    if (::access(from.c_str(), R_OK) != 0)
+      return Error(Code::kInvalidArgument, Error::last_system(what).message() + ": you may not read it yourself");
+  }
   return {};
 }
 
@@ -137,7 +178,7 @@ class LiveOutput final : public service::RunObserver {
 
   /// From here on this process reads a hostile guest's bytes: it keeps the output folder and what taking the sandbox
   /// down may need.
-  Result<> on_created() override {
+  Result<> on_requested() override {
     std::vector<std::string> writable = runtime_.cleanup_folders();
     if (out_) writable.push_back(out_->text());
     return sys::confine_self({.writable = writable, .has_dac_override = out_.has_value()});
@@ -175,21 +216,49 @@ struct Outcome {
   int signal = 0;
 };
 
-Task<int> next_signal(asio::signal_set& signals) {
+constexpr Milliseconds kSignalGrace{50};
+
+/// `told` gets it as well: of two tasks that end together only one is heard.
+Task<> next_signal(asio::signal_set& signals, int& told) {
   const auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
   if (error) co_return Error(Code::kCancelled, "waiting for a signal");
-  co_return number;
+  told = number;
+  co_return Result<>();
 }
+
+/// Whether the error may be that a process of ours has ended.
+bool is_about_a_process(const Error& error) { return error.code() == Code::kUnavailable || error.os_error() != 0; }
 
 Task<Outcome> run_until_told(runtime::Runtime& runtime, service::TaskSpec spec, LiveOutput& output,
                              asio::signal_set& signals) {
   using namespace asio::experimental::awaitable_operators;
+  int told = 0;
   auto winner =
-      co_await (service::run_task(runtime, std::move(spec), output) || next_signal(signals) || output.broken());
+      co_await (service::run_task(runtime, std::move(spec), output) || next_signal(signals, told) || output.broken());
   Outcome outcome;
   if (winner.index() == 0) outcome.report = std::get<0>(std::move(winner));
-  else if (winner.index() == 1) outcome.signal = std::get<1>(winner).value_or(SIGTERM);
+  else if (winner.index() == 1) outcome.signal = told != 0 ? told : SIGTERM;
+  if (outcome.report && !*outcome.report && is_about_a_process(outcome.report->error())) {
+    // A Ctrl-C goes to every process of ours that has not left the terminal yet; the news of their end may come first.
+    if (told == 0) (void)co_await with_timeout(kSignalGrace, next_signal(signals, told), "wait for a signal");
+    outcome.signal = told;
+  }
   co_return outcome;
+}
+
+/// Our terminal once more, with flags of its own, so that reading it never blocks; not open if it may not be opened.
+/// What was typed can be gone between being announced and being read: Ctrl-C throws it away. A blocked read would hold
+/// up the time limit and that very Ctrl-C.
+Fd reopen_terminal() {
+  const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  Fd same(::open("/proc/self/fd/0", flags));
+  if (same.is_open()) return same;
+  Fd ours(::open("/dev/tty", flags));  // another user's terminal (su): this name of it is open to all
+  unsigned given = 0;
+  unsigned found = 0;
+  const bool is_same = ours.is_open() && ::ioctl(STDIN_FILENO, TIOCGDEV, &given) == 0 &&
+                       ::ioctl(ours.get(), TIOCGDEV, &found) == 0 && given == found;
+  return is_same ? std::move(ours) : Fd();
 }
 
 /// The program's standard input: --stdin FILE, or ours unless it was the program's text or is empty anyway.
@@ -202,7 +271,9 @@ Result<FdRef> choose_input(const RunOptions& o, const Source& source, Fd& owner)
   struct stat about{};
   if (::fstat(STDIN_FILENO, &about) != 0) return FdRef();
   const bool is_null = S_ISCHR(about.st_mode) && about.st_rdev == makedev(1, 3);  // /dev/null: the sandbox has its own
-  return is_null || S_ISDIR(about.st_mode) ? FdRef() : FdRef(STDIN_FILENO);
+  if (is_null || S_ISDIR(about.st_mode)) return FdRef();
+  if (S_ISCHR(about.st_mode) && ::isatty(STDIN_FILENO) == 1) owner = reopen_terminal();
+  return owner.is_open() ? owner.ref() : FdRef(STDIN_FILENO);
 }
 
 std::string new_id() {
@@ -229,12 +300,24 @@ int fail(const Error& error, bool is_json) {
   return runtime::kFailedExitCode;
 }
 
+/// Who asks for no wall pays for no look at the host (Runtime::probe takes milliseconds): the fastest is tried.
+Result<runtime::Walls::Chosen> choose_wall(runtime::Walls& walls, const policy::Policy& policy,
+                                           const runtime::RootImage& root) {
+  if (policy.runtime == policy::kFastest) {
+    runtime::Runtime* const first = TRY(walls.find(walls.names().front()));
+    const bool can_use_root = !root.file || first->capabilities().may_use_images;
+    if (can_use_root && first->admit(policy).has_value())
+      return runtime::Walls::Chosen{.runtime = first, .reason = "the fastest wall that is good enough"};
+  }
+  return walls.choose(policy, root);
+}
+
 int finish(const service::RunReport& report, const RunOptions& o, const policy::Policy& policy) {
   const bool is_written = o.is_json ? write_all(STDOUT_FILENO, service::to_json(report)) : write_tails(report);
   if (!is_written && errno == EPIPE) return 128 + SIGPIPE;
   if (!is_written) return fail(Error::last_system("write the standard output"), false);
   if (o.is_report) write_all(STDERR_FILENO, service::bars(report, policy));
-  if (!o.is_quiet && !o.is_json) write_all(STDERR_FILENO, service::remarks(report, o.out.has_value()));
+  if (!o.is_quiet && !o.is_json) write_all(STDERR_FILENO, service::remarks(report, policy, o.out.has_value()));
   return service::exit_code_of(report);
 }
 
@@ -244,17 +327,19 @@ int cmd_run(const Arguments& arguments) {
   RunOptions o;
   if (const auto code = parse(arguments, o)) return *code;
   const std::string folder = working_folder();
-  const auto policy = make_policy(o, folder);
+  std::vector<std::string> places;
+  const auto chosen = find_template(o);
+  if (!chosen) return usage_error(chosen.error().message());
+  const image::Defaults defaults = *chosen ? (*chosen)->manifest.defaults : image::Defaults();
+  const auto policy = make_policy(o, folder, defaults, places);
   if (!policy) return usage_error(policy.error().message());
   if (o.is_explain) {
     const std::string text = o.is_json ? policy::explain_json(*policy) + "\n" : policy::explain(*policy);
     return write_all(STDOUT_FILENO, text) ? 0 : runtime::kFailedExitCode;
   }
-  if (o.template_name.value_or("host") != "host") {
-    return usage_error("unknown template \"" + printable(*o.template_name, 40) + "\": this Brig has host");
-  }
-  if (const auto shown = check_sources(*policy); !shown) return usage_error(printable(shown.error().message()));
-  auto source = read_source(o.source);
+  if (const auto code = run_elsewhere(policy->runtime, arguments)) return *code;
+  if (const auto shown = check_sources(*policy, places); !shown) return usage_error(printable(shown.error().message()));
+  auto source = read_source(o.source, policy->mounts);
   if (!source) return usage_error(source.error().message());
   Fd input_owner;
   const auto input = choose_input(o, *source, input_owner);
@@ -265,6 +350,12 @@ int cmd_run(const Arguments& arguments) {
                          .program = std::move(source->program),
                          .input = *input,
                          .wants_files = o.is_json};
+  if (*chosen) {
+    const image::Manifest& manifest = (*chosen)->manifest;
+    spec.root = {.name = manifest.name, .digest = std::string(image::hex_of(manifest.digest)), .file = (*chosen)->file};
+    auto* command = std::get_if<service::Command>(&spec.program);
+    if (command != nullptr && !defaults.working_folder.empty()) command->folder = defaults.working_folder;
+  }
   if (o.out) {
     auto out = resolve_host_path(*o.out, folder).context("--out");
     if (!out) return usage_error(out.error().message());
@@ -272,11 +363,13 @@ int cmd_run(const Arguments& arguments) {
   }
 
   asio::io_context io(1);
-  const auto runtime = make_runtime(o.runtime.value_or("auto"), Use::kOnce);
-  if (!runtime) return fail(runtime.error(), o.is_json);
+  runtime::Walls walls = make_walls(Use::kOnce, o.remote);
+  const auto wall = choose_wall(walls, *policy, spec.root);
+  if (!wall) return fail(wall.error(), o.is_json);
+  spec.wall_choice = wall->reason;
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);
-  LiveOutput output(io.get_executor(), **runtime, !o.is_json, spec.out);
-  auto outcome = run(io, run_until_told(**runtime, std::move(spec), output, signals));
+  LiveOutput output(io.get_executor(), *wall->runtime, !o.is_json, spec.out);
+  auto outcome = run(io, run_until_told(*wall->runtime, std::move(spec), output, signals));
   if (!outcome) return fail(outcome.error(), o.is_json);
   if (outcome->signal != 0) return 128 + outcome->signal;
   if (!outcome->report) {

@@ -11,7 +11,14 @@ using Arguments = std::vector<std::string>;
 
 int cmd_attack(const Arguments& arguments);
 int cmd_bench(const Arguments& arguments);
+int cmd_bench_api(const Arguments& arguments);  ///< `brig bench --api`
 int cmd_doctor(const Arguments& arguments);
 int cmd_run(const Arguments& arguments);
+int cmd_sandbox(const Arguments& arguments);
+int cmd_keys(const Arguments& arguments);
+/// brig attack --api
+int cmd_attack_api(const Arguments& arguments);
+int cmd_template(const Arguments& arguments);
+int cmd_serve(const Arguments& arguments);
 
 }  // namespace brig::cli

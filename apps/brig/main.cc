@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "command.h"
 #include "options.h"
+#include "sys/file.h"
 
 namespace brig::cli {
 namespace {
@@ -23,6 +24,10 @@ struct Command {
 
 constexpr std::array kCommands = {
     Command{"run", "run a program in a fresh sandbox and destroy it", cmd_run},
+    Command{"serve", "serve sandboxes over HTTP", cmd_serve},
+    Command{"sandbox", "sandboxes of a daemon: create, exec, cp, kill …", cmd_sandbox},
+    Command{"template", "what sandboxes find in their root: import, build, ls, info, rm", cmd_template},
+    Command{"keys", "keys of a daemon: create, ls, revoke", cmd_keys},
     Command{"doctor", "say what this host offers and what is missing", cmd_doctor},
     Command{"attack", "attack this installation's sandboxes and say what held", cmd_attack},
     Command{"bench", "measure what a sandbox costs here", cmd_bench},
@@ -37,7 +42,7 @@ std::string overview() {
   return text + "\nbrig COMMAND --help says more. brig --version\n";
 }
 
-int say(const std::string& text) { return ::write(STDOUT_FILENO, text.data(), text.size()) < 0 ? 1 : 0; }
+int say(const std::string& text) { return sys::write_all(FdRef(STDOUT_FILENO), text).has_value() ? 0 : 1; }
 
 /// What a caller may have left open or closed, put in order before anything else is opened.
 void prepare_process() {

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "runtime/exit.h"
+#include "sys/file.h"
 
 namespace brig::cli {
 
@@ -32,7 +33,11 @@ struct Options::Impl {
 
   Impl(std::string usage_line, const std::string& description) : app(description), usage(std::move(usage_line)) {}
 
-  [[nodiscard]] std::string command() const { return usage.substr(0, usage.find(' ')); }
+  /// "run"; "sandbox exec"; of "keys create|ls|revoke" the first word, which has the help.
+  [[nodiscard]] std::string command() const {
+    const std::string words = usage.substr(0, usage.find(" ["));
+    return words.contains('|') ? words.substr(0, words.find(' ')) : words;
+  }
 
   int unexpected(const std::string& word) const {
     std::vector<std::string> names;
@@ -42,7 +47,7 @@ struct Options::Impl {
     const std::vector<std::string_view> views(names.begin(), names.end());
     const std::string flag = word.substr(0, word.find('='));
     const std::string what = word.starts_with("-") ? "unknown flag " : "unexpected argument ";
-    const std::string hint = rest != nullptr && !word.starts_with("-") ? "; arguments of the program go after --" : "";
+    const std::string hint = rest != nullptr ? "; arguments of the program go after --" : "";
     return usage_error(what + "\"" + printable(word) + "\"" + did_you_mean(flag, views) + hint + " (brig " + command() +
                        " --help lists them)");
   }
@@ -74,6 +79,10 @@ void Options::positional(const std::string& name, std::optional<std::string>& va
   impl_->app.add_option(name, value, help)->type_name("");
 }
 
+void Options::positional(const std::string& name, std::vector<std::string>& values, const std::string& help) {
+  impl_->app.add_option(name, values, help)->type_name("");
+}
+
 void Options::rest(std::optional<std::vector<std::string>>& words) { impl_->rest = &words; }
 
 std::optional<int> Options::parse(std::span<const std::string> arguments) {
@@ -87,8 +96,7 @@ std::optional<int> Options::parse(std::span<const std::string> arguments) {
   try {
     impl_->app.parse(std::move(mine));
   } catch (const CLI::CallForHelp&) {
-    const std::string help = impl_->app.help();
-    return ::write(STDOUT_FILENO, help.data(), help.size()) < 0 ? 1 : 0;
+    return sys::write_all(FdRef(STDOUT_FILENO), impl_->app.help()).has_value() ? 0 : 1;
   } catch (const CLI::ParseError& error) {
     return usage_error(printable(error.what()) + " (brig " + impl_->command() + " --help)");
   }
@@ -98,7 +106,7 @@ std::optional<int> Options::parse(std::span<const std::string> arguments) {
 
 void complain(const std::string& sentence) {
   const std::string line = "brig: " + sentence + "\n";
-  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;  // nobody is there to be told
+  if (!sys::write_all(FdRef(STDERR_FILENO), line).has_value()) return;  // nobody is there to be told
 }
 
 int usage_error(const std::string& sentence) {

@@ -26,6 +26,8 @@ class Options {
   void option(const std::string& names, std::vector<std::string>& values, const std::string& shown,
               const std::string& help);
   void positional(const std::string& name, std::optional<std::string>& value, const std::string& help);
+  /// As many as there are.
+  void positional(const std::string& name, std::vector<std::string>& values, const std::string& help);
   /// Everything after "--"; without this such words are a usage error.
   void rest(std::optional<std::vector<std::string>>& words);
 

@@ -1,36 +1,14 @@
 #include "runtimes.h"
 
-#include <unistd.h>
-
-#include <array>
-#include <climits>
-
-#include "base/text.h"
-#include "runtimes/process/process_runtime.h"
+#include "runtimes/oci/oci_runtime.h"
 
 namespace brig::cli {
 
-Result<std::string> find_helper(const std::string& name) {
-  std::array<char, PATH_MAX> buffer{};
-  const ssize_t length = ::readlink("/proc/self/exe", buffer.data(), buffer.size());
-  if (length <= 0) return Error::last_system("find Brig's own folder (/proc/self/exe)");
-  const std::string self(buffer.data(), static_cast<std::size_t>(length));
-  const std::string folder = self.substr(0, self.rfind('/'));
-  for (const std::string& path : {folder + "/" + name, folder + "/../libexec/brig/" + name}) {
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  }
-  return Error(Code::kNotFound, "Brig's helper " + name + " is neither beside " + self +
-                                    " nor in ../libexec/brig: install Brig again (cmake --install build/release)");
-}
-
-Result<std::unique_ptr<runtime::Runtime>> make_runtime(const std::string& name, Use use) {
-  static constexpr std::array<std::string_view, 2> kNames = {"auto", "process"};
-  if (name == "auto" || name == "process") {
-    return runtimes::process::make_process_runtime(
-        {.launcher = TRY(find_helper("brig-launch")), .is_single_use = use == Use::kOnce});
-  }
-  return Error(Code::kInvalidArgument, "unknown runtime \"" + printable(name, 40) + "\"" + did_you_mean(name, kNames) +
-                                           ": this Brig has process (and auto)");
+runtime::Walls make_walls(Use use, const RemoteFlags& /*remote*/) {
+  return runtime::Walls(runtimes::oci::launched_walls([use]() -> Result<runtimes::process::LauncherOptions> {
+    return runtimes::process::LauncherOptions{.launcher = TRY(find_helper("brig-launch")),
+                                              .is_single_use = use == Use::kOnce};
+  }));
 }
 
 }  // namespace brig::cli

@@ -1,21 +1,31 @@
 #pragma once
-/// The walls by name: the one place of `brig` that names concrete ones.
-#include <memory>
+/// The walls of this Brig: the one place of `brig` that names concrete ones.
+#include <cstdint>
+#include <optional>
 #include <string>
 
-#include "base/result.h"
-#include "runtime/runtime.h"
+#include "command.h"
+#include "helper.h"
+#include "runtime/walls.h"
 
 namespace brig::cli {
 
 /// How long the runtime will be used: a launcher for one sandbox saves a process.
 enum class Use : std::uint8_t { kOnce, kOften };
 
-/// The wall of that name; "auto" is the strongest that this host can build. kInvalidArgument with a «did you mean» for
-/// an unknown name, kNotFound if Brig's own helper programs are not where they were installed.
-Result<std::unique_ptr<runtime::Runtime>> make_runtime(const std::string& name, Use use);
+/// What the remote wall needs; where it is not given, BRIG_REMOTE_URL and BRIG_REMOTE_KEY_FILE say it.
+struct RemoteFlags {
+  std::optional<std::string> url;
+  std::optional<std::string> key_file;
+  bool is_trusted = false;
+};
 
-/// The path of one of Brig's own programs ("brig-launch"): beside `brig`, or in ../libexec/brig/.
-Result<std::string> find_helper(const std::string& name);
+/// Becomes the program that has a wall which this one has not (it needs HTTP), with `brig run`'s arguments; returns
+/// only if it cannot, with an exit code. Nothing if the wall, if it is one, is here.
+std::optional<int> run_elsewhere(const std::string& wall, const Arguments& arguments);
+
+/// Fastest first. Each is made when it is first looked at; kNotFound then if Brig's own helper programs are not where
+/// they were installed.
+runtime::Walls make_walls(Use use, const RemoteFlags& remote = {});
 
 }  // namespace brig::cli

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 
 #include "base/text.h"
 
@@ -38,7 +40,29 @@ Result<const Language*> choose_language(const SourceOptions& options, const std:
                    "program of the template after --");
 }
 
-Result<Source> read_file(const SourceOptions& options) {
+/// `path` without symbolic links, or empty.
+std::string true_path(const std::string& path) {
+  std::string text(PATH_MAX, '\0');
+  return ::realpath(path.c_str(), text.data()) != nullptr ? std::string(text.c_str()) : std::string();
+}
+
+/// Where a mount shows the file: there it finds the files that lie beside it, as it would on the host. A link that
+/// leads out of the mount is not shown by it.
+std::optional<GuestPath> place_in(std::span<const policy::Mount> mounts, const std::string& path) {
+  const std::string file = true_path(path);
+  if (file.empty()) return {};
+  for (const policy::Mount& mount : mounts) {
+    const std::string from = true_path(mount.from.text());
+    const bool is_below =
+        !from.empty() && file.starts_with(from) && (file.size() == from.size() || file[from.size()] == '/');
+    if (!is_below) continue;
+    auto place = GuestPath::parse(mount.to.text() + file.substr(from.size()));
+    if (place) return *std::move(place);
+  }
+  return {};
+}
+
+Result<Source> read_file(const SourceOptions& options, std::span<const policy::Mount> mounts) {
   const std::string& path = *options.file;
   const Fd fd = TRY(open_plain(path, "the program"));
   struct stat about{};
@@ -51,7 +75,8 @@ Result<Source> read_file(const SourceOptions& options) {
                                 .origin = origin,
                                 .name = std::move(name),
                                 .text = std::move(text),
-                                .arguments = options.rest.value_or(std::vector<std::string>())}};
+                                .arguments = options.rest.value_or(std::vector<std::string>()),
+                                .mounted = is_regular ? place_in(mounts, path) : std::optional<GuestPath>()}};
 }
 
 }  // namespace
@@ -85,10 +110,10 @@ Result<std::string> read_all(FdRef fd, const std::string& name, std::size_t limi
   }
 }
 
-Result<Source> read_source(const SourceOptions& options) {
+Result<Source> read_source(const SourceOptions& options, std::span<const policy::Mount> mounts) {
   const std::vector<std::string> rest = options.rest.value_or(std::vector<std::string>());
   if (options.code && options.file) return Error(Code::kInvalidArgument, "give either -c CODE or FILE, not both");
-  if (options.file && *options.file != "-") return read_file(options);
+  if (options.file && *options.file != "-") return read_file(options, mounts);
   if (options.code || options.file) {
     std::string text =
         options.code ? *options.code : TRY(read_all(FdRef(STDIN_FILENO), "the standard input", service::kSourceMax));

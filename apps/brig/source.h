@@ -1,11 +1,13 @@
 #pragma once
 /// What `brig run` shall run, from -c, FILE, "-" or the words after "--".
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/result.h"
+#include "policy/policy.h"
 #include "service/run.h"
 
 namespace brig::cli {
@@ -22,8 +24,8 @@ struct Source {
   bool is_from_stdin = false;  ///< the standard input was the program's text
 };
 
-/// Reads the program's text. Every error is a usage error.
-Result<Source> read_source(const SourceOptions& options);
+/// Reads the program's text. A FILE that one of `mounts` shows is run where it shows. Every error is a usage error.
+Result<Source> read_source(const SourceOptions& options, std::span<const policy::Mount> mounts);
 
 /// All of a regular file or a pipe, at most `limit` bytes; `name` is for errors.
 Result<std::string> read_all(FdRef fd, const std::string& name, std::size_t limit);

@@ -18,6 +18,7 @@
 #include "agent/channel.h"
 #include "agent/files.h"
 #include "agent/output.h"
+#include "agent/ports.h"
 #include "guest/file_messages.h"
 #include "guest/messages.h"
 
@@ -45,6 +46,8 @@ class Agent {
   [[noreturn]] void broken() { end(kBrokenPeer); }
 
   void dispatch(const Header& header, std::span<const std::byte> payload);
+  void list_ports(std::uint32_t channel);
+  const timespec* time_left(timespec& left);
   void on_control(const Header& header, std::span<const std::byte> payload);
   void on_request(const Header& header, std::span<const std::byte> payload);
   void on_message(Channel& channel, const Header& header, std::span<const std::byte> payload);
@@ -112,7 +115,8 @@ void Agent::end(int code) {
 
 Channel* Agent::find(std::uint32_t id) {
   for (std::size_t i = 0; i < channels_used_; ++i) {
-    if (channels_[i]->kind() != Channel::Kind::kFree && channels_[i]->id() == id) return channels_[i];
+    const Channel::Kind kind = channels_[i]->kind();
+    if (kind != Channel::Kind::kFree && kind != Channel::Kind::kLeft && channels_[i]->id() == id) return channels_[i];
   }
   return nullptr;
 }
@@ -122,7 +126,14 @@ Channel* Agent::free_channel(std::uint32_t id) {
   for (std::size_t i = 0; i < channels_used_; ++i) {
     if (channels_[i]->kind() == Channel::Kind::kFree) return channels_[i];
   }
-  if (channels_used_ == channels_.size()) broken();
+  if (channels_used_ == channels_.size()) {
+    for (Channel* channel : channels_) {
+      if (channel->kind() != Channel::Kind::kLeft) continue;
+      channel->abandon();
+      return channel;
+    }
+    broken();
+  }
   void* memory = std::malloc(sizeof(Channel));
   if (memory == nullptr) {
     output_.send(guest::Failed{.os_error = ENOMEM, .text = "memory"}, id);
@@ -133,15 +144,19 @@ Channel* Agent::free_channel(std::uint32_t id) {
 
 void Agent::reap() {
   while (true) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    const pid_t pid = info.si_pid;
+    const pid_t group = ::getpgid(pid);  // known until it is reaped
     int status = 0;
     rusage usage{};
-    const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
-    if (pid <= 0) return;
+    if (::wait4(pid, &status, WNOHANG, &usage) != pid) return;
     for (std::size_t i = 0; i < channels_used_; ++i) {
-      if (channels_[i]->kind() == Channel::Kind::kExec && channels_[i]->pid() == pid) {
-        channels_[i]->on_exit(status, usage, output_);
-        break;
-      }
+      if (channels_[i]->kind() != Channel::Kind::kExec) continue;
+      if (channels_[i]->pid() == pid) channels_[i]->on_exit(status, usage, output_);
+      else if (channels_[i]->pid() == group) channels_[i]->on_orphan(usage);
+      else continue;
+      break;
     }
   }
 }
@@ -168,6 +183,12 @@ void Agent::on_request(const Header& header, std::span<const std::byte> payload)
     case Type::kWriteFile: return start<guest::WriteFile>(header, payload);
     case Type::kReadFile: return start<guest::ReadFile>(header, payload);
     case Type::kList: return start<guest::List>(header, payload);
+    case Type::kDial: return start<guest::Dial>(header, payload);
+    case Type::kWatch: return start<guest::Watch>(header, payload);
+    case Type::kListPorts: {
+      (void)read<guest::ListPorts>(header, payload);
+      return list_ports(header.channel);
+    }
     case Type::kStat: {
       const PathText path(read<guest::Stat>(header, payload).path);
       std::array<char, guest::kPathMax + 1> link;
@@ -185,6 +206,25 @@ void Agent::on_request(const Header& header, std::span<const std::byte> payload)
   }
 }
 
+void Agent::list_ports(std::uint32_t channel) {
+  Ports ports;
+  if (const int error = find_listening_ports(ports); error != 0) {
+    output_.send(guest::Failed{.os_error = static_cast<std::uint16_t>(error), .text = "/proc/net/tcp"}, channel);
+    return;
+  }
+  guest::Done done;
+  std::size_t count = 0;  // all of them fit in Output::kReserve
+  for (std::uint32_t port = 1; port <= UINT16_MAX; ++port) {
+    if (!ports.has(port)) continue;
+    if (++count > guest::kPortsMax) {
+      done.flags = guest::Done::kTruncated;
+      break;
+    }
+    output_.send(guest::Port{.port = static_cast<std::uint16_t>(port)}, channel);
+  }
+  output_.send(done, channel);
+}
+
 void Agent::on_message(Channel& channel, const Header& header, std::span<const std::byte> payload) {
   bool is_sane = false;
   switch (header.type) {
@@ -195,7 +235,7 @@ void Agent::on_message(Channel& channel, const Header& header, std::span<const s
     case Type::kResize: is_sane = channel.on_resize(read<guest::Resize>(header, payload)); break;
     case Type::kClose:
       (void)read<guest::Close>(header, payload);
-      channel.close();
+      channel.leave();
       output_.send(guest::Closed{}, header.channel);
       is_sane = true;
       break;
@@ -246,6 +286,28 @@ void Agent::receive() {
   input_end_ += static_cast<std::size_t>(count);
 }
 
+/// How long to sleep at most for the commands' deadlines; those that have passed are kept now. nullptr = for ever.
+const timespec* Agent::time_left(timespec& left) {
+  std::uint64_t first = 0;
+  std::uint64_t now = 0;
+  bool has_passed = false;
+  for (std::size_t i = 0; i < channels_used_; ++i) {
+    if (channels_[i]->deadline() == 0) continue;
+    if (now == 0) now = now_ms();
+    if (channels_[i]->deadline() <= now) {
+      channels_[i]->on_deadline();
+      has_passed = true;
+    } else if (first == 0 || channels_[i]->deadline() < first) {
+      first = channels_[i]->deadline();
+    }
+  }
+  if (has_passed) first = now;  // what follows from it comes first
+  if (first == 0) return nullptr;
+  left.tv_sec = static_cast<time_t>((first - now) / 1000);
+  left.tv_nsec = static_cast<long>((first - now) % 1000 * 1'000'000);
+  return &left;
+}
+
 /// Sleeps until something is ready, and handles it.
 void Agent::wait_for_work(bool has_frames, bool has_more) {
   const bool may_receive = !has_frames;
@@ -264,7 +326,10 @@ void Agent::wait_for_work(bool has_frames, bool has_more) {
   const timespec at_once{};
   // More to do at once only makes sense while the host takes what we have.
   const bool is_stuck = !output_.is_empty();
-  const int ready = ::ppoll(polled_.data(), count, (has_frames || has_more) && !is_stuck ? &at_once : nullptr, &none);
+  timespec left{};
+  const timespec* patience = time_left(left);
+  if ((has_frames || has_more) && !is_stuck) patience = &at_once;
+  const int ready = ::ppoll(polled_.data(), count, patience, &none);
   if (ready <= 0) return;  // EINTR: a child has ended
   if ((polled_[0].revents & (POLLERR | POLLHUP)) != 0 && !may_receive) end(0);
   for (std::size_t i = 0; i < slots; ++i) {

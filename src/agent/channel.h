@@ -1,5 +1,5 @@
 #pragma once
-/// Channel: one operation of the host: a command, or a file being written, read or listed.
+/// Channel: one operation of the host: a command, a file being written, read or listed, a connection, a watch.
 ///
 /// The loop asks it what to poll for and tells it what is ready; it moves bytes between its descriptors and the Output,
 /// never more than the host's credit allows, and knows when it is over.
@@ -14,14 +14,20 @@
 #include "agent/files.h"
 #include "agent/output.h"
 #include "agent/spawn.h"
+#include "agent/upload.h"
+#include "agent/watch.h"
 #include "guest/file_messages.h"
 #include "guest/messages.h"
 
 namespace brig::agent {
 
+/// Since some moment, never backwards.
+std::uint64_t now_ms();
+
 class Channel {
  public:
-  enum class Kind : std::uint8_t { kFree, kExec, kWrite, kRead, kList };
+  /// kLeft: no channel of the host's any more, but the pipes of what an ended command left in the background.
+  enum class Kind : std::uint8_t { kFree, kExec, kWrite, kRead, kList, kDial, kWatch, kLeft };
 
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] std::uint32_t id() const { return id_; }
@@ -32,6 +38,8 @@ class Channel {
   void start(std::uint32_t id, const guest::WriteFile& request, Output& output);
   void start(std::uint32_t id, const guest::ReadFile& request, Output& output);
   void start(std::uint32_t id, const guest::List& request, Output& output);
+  void start(std::uint32_t id, const guest::Dial& request, Output& output);
+  void start(std::uint32_t id, const guest::Watch& request, Output& output);
 
   // What the host sends; false if it broke the protocol.
   [[nodiscard]] bool on_data(std::span<const std::byte> bytes, Output& output);
@@ -41,9 +49,21 @@ class Channel {
   [[nodiscard]] bool on_resize(const guest::Resize& size) const;
   /// Kills and closes everything. The channel is free afterwards.
   void close();
+  /// The host wants no more of it: close(); but of a command that has ended by itself, what it left in the background
+  /// goes on and finds a reader for what it prints, which is dropped. The channel is free or kLeft afterwards.
+  void leave();
+  /// Of a kLeft one: closes its pipes. What holds them goes on.
+  void abandon();
 
   /// The command has ended: its pipes are emptied as far as they go, then Exited is due.
   void on_exit(int status, const rusage& usage, Output& output);
+  /// A process of the command's group has ended whose parent did not wait for it: what it used belongs to the command.
+  void on_orphan(const rusage& usage);
+
+  /// Milliseconds on the clock of now_ms() at which on_deadline() is due; 0 = never.
+  [[nodiscard]] std::uint64_t deadline() const { return deadline_; }
+  /// The command has had its time.
+  void on_deadline();
 
   /// At most this many descriptors to poll.
   static constexpr std::size_t kPollMax = 4;
@@ -63,30 +83,42 @@ class Channel {
   void pump(Source& source, Output& output);
   void flush_stdin(Output& output);
   void close_stdin();
+  void drop_output(const pollfd& ready);
   void grant(std::size_t bytes, Output& output);
+  void add_usage(const rusage& usage);
   void report_exit(Output& output);
-  void finish_if_over();
+  void finish_if_over(Output& output);
+  int connect_to(int family);
+  void on_connect(int os_error, Output& output);
   bool read_file(Output& output);
   void fail(int os_error, const char* step, Output& output);
 
   Kind kind_ = Kind::kFree;
   bool has_terminal_ = false;
+  bool is_shared_ = false;       ///< one descriptor for both directions: a terminal, a socket
+  bool is_connecting_ = false;   ///< a dial without an answer yet
+  bool is_second_try_ = false;   ///< by IPv6
   bool is_input_ended_ = false;  ///< the host said so; the program hears it when all bytes are written
   bool is_exit_due_ = false;     ///< the command has ended and the host does not know yet
   bool is_exit_told_ = false;
+  bool is_group_awaited_ = false;  ///< it was killed, and others of its group are about to end as well
   std::uint32_t id_ = 0;
   std::uint32_t to_host_ = 0;  ///< credit we have
   std::uint32_t to_us_ = 0;    ///< credit the host has
   std::uint32_t taken_ = 0;    ///< consumed and not granted again yet
   pid_t pid_ = -1;
-  int in_ = -1;  ///< the command's input, or the file
+  int in_ = -1;  ///< the command's input, or the file that is read
   Source sources_[3];
   guest::Exited exited_;
   std::byte* held_ = nullptr;  ///< input that the program does not read yet: kStdinWindow bytes, allocated when needed
   std::size_t held_begin_ = 0;
   std::size_t held_end_ = 0;
   std::uint64_t left_ = 0;  ///< bytes still to read from the file
+  std::uint64_t deadline_ = 0;
+  std::uint16_t port_ = 0;
   ListJob* list_ = nullptr;
+  Upload* upload_ = nullptr;
+  WatchJob* watch_ = nullptr;
 };
 
 }  // namespace brig::agent

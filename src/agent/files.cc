@@ -32,38 +32,6 @@ guest::FileType type_of(mode_t mode) {
   }
 }
 
-/// Creates the folders above the last component.
-int make_parents(PathText& path) {
-  char* text = path.data();
-  if (*text == '\0') return 0;
-  for (char* at = text + 1; *at != '\0'; ++at) {
-    if (*at != '/') continue;
-    *at = '\0';
-    const int made = ::mkdir(text, 0755);
-    const int error = errno;
-    *at = '/';
-    if (made != 0 && error != EEXIST) return error;
-  }
-  return 0;
-}
-
-/// Opens a regular file and nothing else. O_NONBLOCK so that a FIFO answers instead of blocking.
-int open_regular(const char* path, int flags, mode_t mode, int& fd) {
-  fd = ::open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
-  if (fd < 0) return errno;
-  struct stat status{};
-  int error = 0;
-  if (::fstat(fd, &status) != 0) {
-    error = errno;
-  } else if (!S_ISREG(status.st_mode)) {
-    error = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-  }
-  if (error == 0) return 0;
-  ::close(fd);
-  fd = -1;
-  return error;
-}
-
 bool is_dots(const char* name) { return std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0; }
 
 /// Removes what can be removed in the folder `fd` and returns the name of a folder that is not empty in `left` (else
@@ -141,19 +109,35 @@ PathText::PathText(std::string_view path) {
   text_[length] = '\0';
 }
 
-int open_for_writing(const guest::WriteFile& request, int& fd) {
-  PathText path(request.path);
-  if ((request.flags & guest::WriteFile::kCreateParents) != 0) {
-    if (const int error = make_parents(path); error != 0) return error;
+int make_parents(PathText& path) {
+  char* text = path.data();
+  if (*text == '\0') return 0;
+  for (char* at = text + 1; *at != '\0'; ++at) {
+    if (*at != '/') continue;
+    *at = '\0';
+    const int made = ::mkdir(text, 0755);
+    const int error = errno;
+    *at = '/';
+    if (made != 0 && error != EEXIST) return error;
   }
-  const int exclusive = (request.flags & guest::WriteFile::kExclusive) != 0 ? O_EXCL : 0;
-  const int error = open_regular(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | exclusive, request.mode, fd);
-  if (error != 0) return error;
-  if (::fchmod(fd, request.mode) == 0) return 0;
-  const int refused = errno;
+  return 0;
+}
+
+int open_regular(const char* path, int flags, mode_t mode, int& fd) {
+  // O_NONBLOCK so that a FIFO answers instead of blocking.
+  fd = ::open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+  if (fd < 0) return errno;
+  struct stat status{};
+  int error = 0;
+  if (::fstat(fd, &status) != 0) {
+    error = errno;
+  } else if (!S_ISREG(status.st_mode)) {
+    error = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+  }
+  if (error == 0) return 0;
   ::close(fd);
   fd = -1;
-  return refused;
+  return error;
 }
 
 int open_for_reading(const guest::ReadFile& request, int& fd) {

@@ -5,6 +5,7 @@
 /// opened for data (a FIFO would block the agent). Links in the middle of a path lead only to where the programs inside
 /// could go as well. Functions return 0 or an errno.
 #include <dirent.h>
+#include <sys/types.h>
 
 #include <array>
 #include <cstdint>
@@ -25,7 +26,10 @@ class PathText {
   std::array<char, guest::kPathMax + 1> text_;
 };
 
-int open_for_writing(const guest::WriteFile& request, int& fd);
+/// Creates the folders above the last component. `path` is as it was afterwards.
+int make_parents(PathText& path);
+/// Opens a regular file and nothing else, following no link. -1 in `fd` with an errno.
+int open_regular(const char* path, int flags, mode_t mode, int& fd);
 int open_for_reading(const guest::ReadFile& request, int& fd);
 int make_dir(const guest::MakeDir& request);
 int move(const guest::Move& request);

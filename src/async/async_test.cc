@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include <boost/asio/post.hpp>
+
 #include "async/notifier.h"
 #include "async/run.h"
 #include "async/stream.h"
@@ -39,6 +41,13 @@ TEST(Timeout, EndsWhatTakesTooLong) {
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code(), Code::kDeadline);
   EXPECT_EQ(result.error().message(), "sleeping took longer than 1ms");
+}
+
+TEST(Timer, AsLongAsCanBeWrittenIsNotOverAtOnce) {
+  asio::io_context io;
+  const auto result = run(io, with_timeout(Milliseconds(1), sleep(Milliseconds::max() / 2), "sleeping"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), Code::kDeadline);
 }
 
 TEST(Timeout, PassesOnWhatIsDoneInTime) {
@@ -78,6 +87,23 @@ TEST(TaskGroup, CancelsOnDestruction) {
 }
 
 Task<> fail() { co_return Error(Code::kDenied, "no"); }
+
+Task<> cancel_own_group(std::shared_ptr<std::unique_ptr<TaskGroup>> group, std::shared_ptr<bool> has_ended) {
+  (*group)->cancel();
+  *has_ended = true;
+  co_return Result<>();
+}
+
+/// A deadline that has passed when its watch begins ends what the watch belongs to, from inside the watch.
+TEST(TaskGroup, ATaskMayCancelItsOwnGroupBeforeItFirstWaits) {
+  asio::io_context io;
+  const auto group = std::make_shared<std::unique_ptr<TaskGroup>>(std::make_unique<TaskGroup>(io.get_executor()));
+  const auto has_ended = std::make_shared<bool>(false);
+  asio::post(io, [group, has_ended] { (*group)->spawn(cancel_own_group(group, has_ended)); });
+  EXPECT_NO_THROW(io.run());
+  EXPECT_TRUE(*has_ended);
+  EXPECT_EQ((*group)->size(), 0U);
+}
 
 TEST(TaskGroup, ReportsFailures) {
   asio::io_context io;

@@ -26,7 +26,7 @@ Error error_of_stream(const boost::system::error_code& error, std::string_view w
 
 }  // namespace
 
-Result<StreamSocket> StreamSocket::adopt(const asio::any_io_executor& executor, Fd fd) {
+Result<asio::generic::stream_protocol::socket> adopt_socket(const asio::any_io_executor& executor, Fd fd) {
   int type = 0;
   int domain = 0;
   socklen_t length = sizeof type;
@@ -41,7 +41,11 @@ Result<StreamSocket> StreamSocket::adopt(const asio::any_io_executor& executor, 
   (void)fd.release();  // the socket owns it now
   socket.non_blocking(true, error);
   if (error) return Error::system(error.value(), "adopt a socket");
-  return StreamSocket(std::move(socket));
+  return socket;
+}
+
+Result<StreamSocket> StreamSocket::adopt(const asio::any_io_executor& executor, Fd fd) {
+  return StreamSocket(TRY(adopt_socket(executor, std::move(fd))));
 }
 
 Task<std::size_t> StreamSocket::read_some(std::span<std::byte> buffer) {

@@ -10,9 +10,12 @@
 
 namespace brig {
 
+/// Takes `fd` over and makes it non-blocking. kSystem if it is no stream socket.
+Result<asio::generic::stream_protocol::socket> adopt_socket(const asio::any_io_executor& executor, Fd fd);
+
 class StreamSocket {
  public:
-  /// Takes `fd` over and makes it non-blocking. kSystem if it is no stream socket.
+  /// As adopt_socket().
   static Result<StreamSocket> adopt(const asio::any_io_executor& executor, Fd fd);
 
   /// At least one byte into `buffer`, or 0 at the end of the stream. kUnavailable if the other side is gone,

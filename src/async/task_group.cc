@@ -1,11 +1,13 @@
 #include "async/task_group.h"
 
+#include <exception>
 #include <list>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/this_coro.hpp>
 
 namespace brig {
 
@@ -13,6 +15,23 @@ struct TaskGroup::State {
   std::list<asio::cancellation_signal> signals;  ///< one per running task
   OnFailure on_failure;
 };
+
+namespace {
+
+/// The task, and then no further cancellation: co_spawn of Asio 1.81 waits once more for a task that never waited, and
+/// throws out of the io_context if that task had cancelled its own group meanwhile.
+Task<> to_its_end(Task<> task) {
+  Result<> result;
+  try {
+    result = co_await std::move(task);
+  } catch (...) {
+    result = error_of(std::current_exception());
+  }
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_return result;
+}
+
+}  // namespace
 
 TaskGroup::TaskGroup(asio::any_io_executor executor, OnFailure on_failure)
     : executor_(std::move(executor)), state_(std::make_shared<State>()) {
@@ -27,15 +46,15 @@ TaskGroup::~TaskGroup() {  // NOLINT(bugprone-exception-escape): what cancel() c
 
 void TaskGroup::spawn(Task<> task) {
   const auto signal = state_->signals.emplace(state_->signals.end());
-  asio::co_spawn(executor_, std::move(task),
-                 asio::bind_cancellation_slot(
-                     signal->slot(), [state = state_, signal](const std::exception_ptr& exception, Result<> result) {
-                       if (exception) result = error_of(exception);
-                       if (!result.has_value() && result.error().code() != Code::kCancelled && state->on_failure) {
-                         state->on_failure(result.error());
-                       }
-                       state->signals.erase(signal);
-                     }));
+  asio::co_spawn(
+      executor_, to_its_end(std::move(task)),
+      asio::bind_cancellation_slot(
+          signal->slot(), [state = state_, signal](const std::exception_ptr& /*none leaves it*/, Result<> result) {
+            if (!result.has_value() && result.error().code() != Code::kCancelled && state->on_failure) {
+              state->on_failure(result.error());
+            }
+            state->signals.erase(signal);
+          }));
 }
 
 void TaskGroup::cancel() {

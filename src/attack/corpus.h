@@ -6,25 +6,15 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "async/task.h"
+#include "attack/snippets.h"
 #include "base/result.h"
 #include "runtime/runtime.h"
 #include "service/languages.h"
 
 namespace brig::attack {
-
-struct Snippet {
-  std::string category;
-  std::string item;
-  std::string code;
-};
-
-/// JSON lines with "category", "item" (numbers or texts) and "code"; other keys are ignored. kInvalidArgument names the
-/// line.
-Result<std::vector<Snippet>> parse_corpus(std::string_view text);
 
 struct CorpusCount {
   std::size_t held = 0;

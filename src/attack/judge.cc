@@ -77,6 +77,10 @@ Judgement judge(const Probe& probe, const Observation& observation, const Secret
       if (!probe.weakness.empty() && weakness.starts_with(probe.weakness))
         return verdict(Verdict::kNotEnforced, "as attested: " + weakness);
     }
+    const bool is_proven = !observation.damage.empty() || contains(observation.output, secrets.token) ||
+                           contains(observation.output, secrets.marker);
+    if (observation.has_own_kernel && !probe.own_kernel.empty() && !is_proven)
+      return verdict(Verdict::kNotApplicable, std::string(probe.own_kernel));
     return verdict(Verdict::kBreached, proof);
   }
   if (!observation.trouble.empty()) return verdict(Verdict::kNotRun, observation.trouble);
@@ -87,6 +91,8 @@ Judgement judge(const Probe& probe, const Observation& observation, const Secret
   if (observation.exit.cause == runtime::Cause::kPolicyKill)
     return verdict(Verdict::kHeld, "ended by the system-call filter");
   if (finding.has_value()) return verdict(verdict_of(finding->outcome), finding->seen);
+  if (observation.has_own_kernel && !probe.own_kernel.empty())
+    return verdict(Verdict::kNotApplicable, std::string(probe.own_kernel));
   return verdict(Verdict::kBreached,
                  "no answer, so nothing was proven: " + status + " " + std::to_string(observation.exit.value));
 }

@@ -19,6 +19,7 @@ struct Observation {
   std::string output;                   ///< stdout then stderr, of the last phase; head and tail
   std::vector<std::string> damage;      ///< canaries that were touched, in words
   std::vector<std::string> weaknesses;  ///< what the sandbox's attestation says is not enforced
+  bool has_own_kernel = false;          ///< the sandbox's boundary is more than the host's kernel
   std::string trouble;                  ///< why the probe could not be run; empty if it was
 };
 

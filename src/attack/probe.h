@@ -80,6 +80,8 @@ struct Probe {
   std::span<const runtime::Cause> held_if_ended_by = {};
   /// Where the sandbox's own attestation has a weakness that begins like this, a breach is no surprise: kNotEnforced.
   std::string_view weakness = {};
+  /// Why what it says means nothing behind a kernel of the sandbox's own; a canary that was touched still counts.
+  std::string_view own_kernel = {};
 };
 
 /// Every probe, in the order of their numbers.

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
+#include "attack/bait.h"
 #include "attack/canary.h"
 #include "attack/stage.h"
 #include "base/text.h"
@@ -63,6 +65,8 @@ int probe_main(int argc, char** argv) {
     return 2;
   }
   if (words[0] == "@canary" && words.size() == 2) return serve_canary(words[1], World::kHost);
+  if (words[0] == "@bait" && words.size() == 3)
+    return serve_bait(static_cast<std::uint16_t>(std::strtoul(words[1].c_str(), nullptr, 10)), words[2]);
   if (words[0] == "@room") return enter_room(words);
   if (words[0] == "@inner-room") return run_in_room(words);
   return run_probe(words);

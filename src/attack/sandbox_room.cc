@@ -34,6 +34,7 @@ class SandboxRoom final : public Room {
         break;
       }
       observation.exit = report->exit;
+      observation.has_own_kernel = report->attestation.boundary != policy::Boundary::kSharedKernel;
       observation.weaknesses = report->attestation.weaknesses;
       observation.output = report->out.text() + report->err.text();
       if (report->trouble.has_value()) observation.trouble = report->trouble->message();

@@ -10,6 +10,7 @@ std::string_view to_string(Code code) {
     case Code::kInvalidArgument: return "invalid_argument";
     case Code::kNotFound: return "not_found";
     case Code::kDenied: return "denied";
+    case Code::kConflict: return "conflict";
     case Code::kExhausted: return "exhausted";
     case Code::kUnsupported: return "unsupported";
     case Code::kDeadline: return "deadline";

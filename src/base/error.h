@@ -15,6 +15,7 @@ enum class Code : std::uint8_t {
   kInvalidArgument,  ///< the caller asked for something malformed or out of range
   kNotFound,         ///< it does not exist
   kDenied,           ///< it exists and may not be touched
+  kConflict,         ///< it is not in a state in which that can be done
   kExhausted,        ///< a quota or a limit is used up
   kUnsupported,      ///< this host or this wall cannot do it
   kDeadline,         ///< it took too long

@@ -19,8 +19,8 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 
  public:
   using Base::Base;
-  Result(Error error)
-      : Base(std::unexpected(std::move(error))) {}  // NOLINT(google-explicit-constructor): `return Error(…)`
+  Result(Error error)  // NOLINT(google-explicit-constructor): `return Error(…)`
+      : Base(std::unexpected(std::move(error))) {}
 
   /// Prepends what was being done to the error, if there is one.
   Result context(std::string_view doing) && {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace brig {
@@ -73,6 +74,15 @@ std::string printable(std::string_view text, std::size_t limit) {
 
 bool is_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
+    // Most of what programs print is ASCII, and there may be megabytes of it.
+    std::uint64_t eight = 0;
+    if (text.size() - at >= sizeof eight) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & 0x8080808080808080) == 0) {
+        at += sizeof eight;
+        continue;
+      }
+    }
     const std::size_t length = sequence_length(text.substr(at));
     if (length == 0) return false;
     at += length;

@@ -14,7 +14,7 @@ struct WriteFile {
   static constexpr std::uint8_t kCreateParents = 1;
   static constexpr std::uint8_t kExclusive = 2;  ///< fails with EEXIST if there is something
   std::uint8_t flags = 0;
-  std::uint16_t mode = 0;
+  std::uint16_t mode = 0;  ///< of a new file; one that is replaced keeps its own
   std::string_view path;
   template <class Self, class Codec>
   static bool fields(Self& m, Codec& c) {
@@ -127,7 +127,52 @@ struct Entry {
   }
 };
 
-/// The file operation worked; the channel is over.
+/// Tell what changes in a folder, or of a file. Answered by Watching or Failed; then Change, and Done when the watched
+/// place itself is gone.
+struct Watch {
+  static constexpr Type kType = Type::kWatch;
+  static constexpr std::uint8_t kRecursive = 1;  ///< and in the folders below it
+  std::uint8_t flags = 0;
+  std::string_view path;
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.flags(m.flags, kRecursive) && c.text(m.path, kPathMax);
+  }
+};
+
+struct Watching {
+  static constexpr Type kType = Type::kWatching;
+  template <class Self, class Codec>
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
+};
+
+enum class ChangeKind : std::uint8_t {
+  kCreated,
+  kModified,  ///< contents, mode or times
+  kRemoved,
+  kMoved,     ///< from `from` to `path`; both are watched
+  kOverflow,  ///< changes were lost: look again
+  kLimited,   ///< too many folders: `path` and others from now on are not watched
+};
+inline constexpr std::uint8_t kChangeKindLast = 5;
+
+struct Change {
+  static constexpr Type kType = Type::kChange;
+  static constexpr std::uint8_t kFolder = 1;
+  std::uint8_t kind = 0;  ///< ChangeKind
+  std::uint8_t flags = 0;
+  std::string_view path;  ///< relative to the watched place; empty: that itself
+  std::string_view from;
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.kind, 0, kChangeKindLast) && c.flags(m.flags, kFolder) && c.text(m.path, kPathMax) &&
+           c.text(m.from, kPathMax);
+  }
+};
+
+/// The operation worked, or ended as it should; the channel is over.
 struct Done {
   static constexpr Type kType = Type::kDone;
   static constexpr std::uint8_t kTruncated = 1;  ///< the listing left something out

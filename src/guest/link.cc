@@ -32,8 +32,8 @@ std::chrono::microseconds microseconds(std::uint64_t count) {
 }  // namespace
 
 Link::Link(asio::any_io_executor executor, StreamSocket socket)
-    : executor_(std::move(executor)), socket_(std::move(socket)), ready_changed_(executor_), has_pending_(executor_),
-      scratch_(std::make_unique_for_overwrite<std::byte[]>(kFrameMax)),
+    : executor_(std::move(executor)), socket_(std::move(socket)), ready_changed_(executor_), has_failed_(executor_),
+      has_pending_(executor_), scratch_(std::make_unique_for_overwrite<std::byte[]>(kFrameMax)),
       input_(std::make_unique_for_overwrite<std::byte[]>(kFrameMax)) {}
 
 Task<> Link::read_loop(std::shared_ptr<Link> link) {
@@ -79,6 +79,13 @@ Task<> Link::wait_until_ready(std::shared_ptr<Link> link) {
   co_return Result<>();
 }
 
+Task<> Link::wait_until_closed(std::shared_ptr<Link> link) {
+  while (!link->failure_.has_value()) {
+    CO_TRY_VOID(co_await link->has_failed_.wait());
+  }
+  co_return *link->failure_;
+}
+
 void Link::fail(Error error) {
   if (failure_.has_value()) return;
   failure_ = std::move(error);
@@ -91,6 +98,7 @@ void Link::fail(Error error) {
     channel->changed.notify();
   }
   ready_changed_.notify();
+  has_failed_.notify();
   has_pending_.notify();
 }
 
@@ -113,6 +121,7 @@ void Link::close(Channel& channel) {
   channel.bytes = nullptr;
   if (channel.is_over || channel.is_closing) return;
   channel.is_closing = true;
+  channel.changed.notify();
   (void)send(Close{}, channel.id);  // of a failed link: nothing is open there any more
 }
 
@@ -213,6 +222,12 @@ void Link::on_channel_frame(const std::shared_ptr<Channel>& channel, const Heade
     case Type::kEntry: return decoded.operator()<Entry>([&](const Entry& m) { on_entry(at, m, payload.size()); });
     case Type::kDone: return decoded.operator()<Done>([&](const Done& m) { on_done(at, m); });
     case Type::kClosed: return decoded.operator()<Closed>([&](const Closed&) { on_closed(at); });
+    case Type::kConnected:
+      return decoded.operator()<Connected>([&](const Connected&) { on_opened(at, Channel::Kind::kDial); });
+    case Type::kWatching:
+      return decoded.operator()<Watching>([&](const Watching&) { on_opened(at, Channel::Kind::kWatch); });
+    case Type::kPort: return decoded.operator()<Port>([&](const Port& m) { on_port(at, m); });
+    case Type::kChange: return decoded.operator()<Change>([&](const Change& m) { on_change(at, m, payload.size()); });
     default: return broken("a message that only the host may send");
   }
 }
@@ -237,6 +252,7 @@ void Link::on_data(Channel& channel, const Header& header, std::span<const std::
     if (channel.flow == Credit::kAutomatic || channel.sink == nullptr) consumed(channel, payload.size());
     return;
   }
+  if (channel.kind == Channel::Kind::kDial) return on_dial_data(channel, header, payload);
   if (channel.kind != Channel::Kind::kRead || header.stream != Stream::kFile) return broken("data in the wrong place");
   if (!charge(channel, payload.size())) return;
   if (payload.size() > channel.limit - channel.received) return broken("more of a file than was asked for");
@@ -252,9 +268,50 @@ void Link::on_data(Channel& channel, const Header& header, std::span<const std::
   consumed(channel, payload.size());
 }
 
+void Link::on_dial_data(Channel& channel, const Header& header, std::span<const std::byte> payload) {
+  if (!channel.is_open || (channel.open_streams & bit(header.stream)) == 0)
+    return broken("bytes of a connection that is not open");
+  if (!charge(channel, payload.size())) return;
+  if (channel.is_closing) return consumed(channel, payload.size());
+  if (channel.inbox_begin > 0) {  // the window bounds what there is; moving it now and then bounds the room it takes
+    channel.inbox.erase(channel.inbox.begin(),
+                        channel.inbox.begin() + static_cast<std::ptrdiff_t>(channel.inbox_begin));
+    channel.inbox_begin = 0;
+  }
+  channel.inbox.insert(channel.inbox.end(), payload.begin(), payload.end());
+  channel.changed.notify();
+}
+
+void Link::on_opened(Channel& channel, Channel::Kind kind) {
+  if (channel.kind != kind || channel.is_open) return broken("something opens that nobody asked for");
+  channel.is_open = true;
+  channel.changed.notify();
+}
+
+void Link::on_port(Channel& channel, const Port& message) {
+  if (channel.kind != Channel::Kind::kPorts) return broken("a port that nobody asked for");
+  if (channel.ports.size() >= kPortsMax || (!channel.ports.empty() && channel.ports.back() >= message.port))
+    return broken("ports out of order");
+  channel.ports.push_back(message.port);
+}
+
+void Link::on_change(Channel& channel, const Change& message, std::size_t size) {
+  if (channel.kind != Channel::Kind::kWatch || !channel.is_open) return broken("a change that nobody asked for");
+  const std::size_t cost = size + kChangeCost;
+  if (!charge(channel, cost)) return;
+  if (channel.is_closing) return consumed(channel, cost);
+  channel.changes.push_back({.change = {.kind = static_cast<ChangeKind>(message.kind),
+                                        .is_folder = (message.flags & Change::kFolder) != 0,
+                                        .path = std::string(message.path),
+                                        .from = std::string(message.from)},
+                             .cost = cost});
+  channel.changed.notify();
+}
+
 void Link::on_end(Channel& channel, const Header& header, std::span<const std::byte> payload) {
   if (!payload.empty()) return broken(to_string(WireError::kTrailing));
-  if ((channel.open_streams & bit(header.stream)) == 0 || channel.pid == 0) return broken("the end of a closed stream");
+  const bool has_begun = channel.pid != 0 || channel.is_open;
+  if ((channel.open_streams & bit(header.stream)) == 0 || !has_begun) return broken("the end of a closed stream");
   channel.open_streams = static_cast<std::uint8_t>(channel.open_streams & ~bit(header.stream));
   if (channel.sink != nullptr) channel.sink->on_end(header.stream);
   channel.changed.notify();
@@ -262,7 +319,8 @@ void Link::on_end(Channel& channel, const Header& header, std::span<const std::b
 }
 
 void Link::on_window(Channel& channel, const Window& message) {
-  const bool takes_data = channel.kind == Channel::Kind::kExec || channel.kind == Channel::Kind::kWrite;
+  const bool takes_data = channel.kind == Channel::Kind::kExec || channel.kind == Channel::Kind::kWrite ||
+                          channel.kind == Channel::Kind::kDial;
   if (!takes_data || message.bytes > kWindowMax - channel.credit) return broken("credit that cannot be");
   channel.credit += message.bytes;
   channel.changed.notify();
@@ -285,6 +343,7 @@ void Link::on_exited(Channel& channel, const Exited& message) {
                            .cpu_user = microseconds(message.user_us),
                            .cpu_system = microseconds(message.system_us),
                            .max_rss = Bytes{message.max_rss},
+                           .is_timed_out = (message.flags & Exited::kTimedOut) != 0,
                            .is_disk_full = (message.flags & Exited::kDiskFull) != 0};
   channel.changed.notify();
   if (channel.open_streams == 0) finish(channel);
@@ -317,6 +376,9 @@ void Link::on_done(Channel& channel, const Done& message) {
     return broken("a file that is done before its end");
   if (channel.kind == Channel::Kind::kStat && channel.listing.entries.size() != 1)
     return broken("an answer without a file");
+  if (channel.kind == Channel::Kind::kDial && (!channel.is_open || channel.open_streams != 0))
+    return broken("a connection that is done before its end");
+  if (channel.kind == Channel::Kind::kWatch && !channel.is_open) return broken("a watch that is done before it began");
   channel.listing.is_truncated = (message.flags & Done::kTruncated) != 0;
   finish(channel);
 }

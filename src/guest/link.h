@@ -7,6 +7,7 @@
 /// operation still held, because each may be the last to go; the Session's end fails the link, after which nobody
 /// waits.
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,10 +25,11 @@ namespace brig::guest {
 
 /// The host's end of one operation.
 struct Channel {
-  enum class Kind : std::uint8_t { kExec, kWrite, kRead, kList, kStat, kSimple };
+  enum class Kind : std::uint8_t { kExec, kWrite, kRead, kList, kStat, kSimple, kDial, kPorts, kWatch };
 
   Channel(const asio::any_io_executor& executor, std::uint32_t number, Kind what)
-      : id(number), kind(what), credit(what == Kind::kExec ? kStdinWindow : kWindow), changed(executor) {}
+      : id(number), kind(what), credit(what == Kind::kExec || what == Kind::kDial ? kStdinWindow : kWindow),
+        changed(executor) {}
 
   std::uint32_t id;
   Kind kind;
@@ -47,6 +49,17 @@ struct Channel {
   std::uint32_t pid = 0;          ///< 0 until Started
   std::optional<ProcessEnd> end;
 
+  // a connection or a watch
+  bool is_open = false;          ///< Connected, Watching
+  std::vector<std::byte> inbox;  ///< not read yet
+  std::size_t inbox_begin = 0;
+  struct Waiting {
+    FileChange change;
+    std::size_t cost;
+  };
+  std::deque<Waiting> changes;
+  std::vector<std::uint16_t> ports;
+
   // a file
   ByteSink bytes;
   std::uint64_t received = 0;
@@ -62,6 +75,8 @@ class Link : public std::enable_shared_from_this<Link> {
   static Task<> read_loop(std::shared_ptr<Link> link);
   static Task<> write_loop(std::shared_ptr<Link> link);
   static Task<> wait_until_ready(std::shared_ptr<Link> link);
+  /// Ends with what failed the link.
+  static Task<> wait_until_closed(std::shared_ptr<Link> link);
 
   /// Ends everything with `error`. The first call counts.
   void fail(Error error);
@@ -112,6 +127,10 @@ class Link : public std::enable_shared_from_this<Link> {
   void on_entry(Channel& channel, const Entry& message, std::size_t size);
   void on_done(Channel& channel, const Done& message);
   void on_closed(Channel& channel);
+  void on_opened(Channel& channel, Channel::Kind kind);
+  void on_port(Channel& channel, const Port& message);
+  void on_change(Channel& channel, const Change& message, std::size_t size);
+  void on_dial_data(Channel& channel, const Header& header, std::span<const std::byte> payload);
   /// Takes `size` off the guest's credit; false (and the link broken) if it has not so much.
   bool charge(Channel& channel, std::size_t size);
   void finish(Channel& channel);
@@ -121,6 +140,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::optional<Error> failure_;
   bool is_ready_ = false;
   Notifier ready_changed_;
+  Notifier has_failed_;
   Notifier has_pending_;
   std::uint32_t next_channel_ = 1;
   std::unordered_map<std::uint32_t, std::shared_ptr<Channel>> channels_;

@@ -27,14 +27,16 @@ struct Exec {
   std::uint8_t flags = 0;
   std::uint16_t rows = 0;
   std::uint16_t columns = 0;
-  std::uint32_t user = 0;  ///< reserved: 0
+  std::uint32_t user = 0;        ///< reserved: 0
+  std::uint32_t timeout_ms = 0;  ///< then the agent kills the process group; 0 = never
   std::string_view cwd;
   StringList argv;  ///< at least one
   StringList env;   ///< "NAME=value", all of it: nothing is inherited
   template <class Self, class Codec>
   static bool fields(Self& m, Codec& c) {
     return c.flags(m.flags, kTerminal | kHasStdin | kResults) && c.number(m.rows) && c.number(m.columns) &&
-           c.bounded(m.user, 0U, 0U) && c.text(m.cwd, kPathMax) && c.strings(m.argv, 1) && c.strings(m.env, 0);
+           c.bounded(m.user, 0U, 0U) && c.number(m.timeout_ms) && c.text(m.cwd, kPathMax) && c.strings(m.argv, 1) &&
+           c.strings(m.env, 0);
   }
 };
 
@@ -67,8 +69,9 @@ struct Window {
   }
 };
 
-/// Forget the channel: what runs in it is killed, what is open in it closed. Answered by Closed unless it had just
-/// ended.
+/// Forget the channel: what runs in it is killed, what is open in it closed. Of a command that has ended by itself and
+/// had no terminal, what it left in the background goes on; what that prints is dropped. Answered by Closed unless the
+/// channel had just ended.
 struct Close {
   static constexpr Type kType = Type::kClose;
   template <class Self, class Codec>
@@ -109,6 +112,7 @@ struct Exited {
   static constexpr Type kType = Type::kExited;
   static constexpr std::uint8_t kSignalled = 1;  ///< `value` is the signal, else the exit code
   static constexpr std::uint8_t kDiskFull = 2;   ///< the working folder's file system had no free block or inode
+  static constexpr std::uint8_t kTimedOut = 4;   ///< the agent killed it for Exec::timeout_ms
   std::uint8_t flags = 0;
   std::uint8_t value = 0;
   std::uint64_t user_us = 0;
@@ -116,7 +120,7 @@ struct Exited {
   std::uint64_t max_rss = 0;  ///< bytes
   template <class Self, class Codec>
   static bool fields(Self& m, Codec& c) {
-    return c.flags(m.flags, kSignalled | kDiskFull) && c.number(m.value) && c.number(m.user_us) &&
+    return c.flags(m.flags, kSignalled | kDiskFull | kTimedOut) && c.number(m.value) && c.number(m.user_us) &&
            c.number(m.system_us) && c.number(m.max_rss);
   }
 };
@@ -137,6 +141,43 @@ struct Closed {
   template <class Self, class Codec>
   static bool fields(Self&, Codec&) {
     return true;
+  }
+};
+
+/// Connect to a port of the sandbox's own loopback: 127.0.0.1, then ::1. Answered by Connected or Failed; then Data and
+/// one End each way, and Done when both have ended.
+struct Dial {
+  static constexpr Type kType = Type::kDial;
+  std::uint16_t port = 0;
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.port, 1, UINT16_MAX);
+  }
+};
+
+struct Connected {
+  static constexpr Type kType = Type::kConnected;
+  template <class Self, class Codec>
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
+};
+
+/// Which TCP ports are listened on? Answered by Port for each, rising, and Done.
+struct ListPorts {
+  static constexpr Type kType = Type::kListPorts;
+  template <class Self, class Codec>
+  static bool fields(Self&, Codec&) {
+    return true;
+  }
+};
+
+struct Port {
+  static constexpr Type kType = Type::kPort;
+  std::uint16_t port = 0;
+  template <class Self, class Codec>
+  static bool fields(Self& m, Codec& c) {
+    return c.bounded(m.port, 1, UINT16_MAX);
   }
 };
 

@@ -51,13 +51,21 @@ Task<> finish_simple(Result<Operation> operation, std::string doing) {
   co_return std::move(over).context(doing);
 }
 
+/// The next of `left`, which then begins after it.
+Task<std::size_t> take_some(std::span<const std::byte>& left, std::span<std::byte> buffer) {
+  const std::size_t length = std::min(left.size(), buffer.size());
+  std::memcpy(buffer.data(), left.data(), length);
+  left = left.subspan(length);
+  co_return length;
+}
+
 /// Sends what `source` gives while there is credit, then the end, then waits for the answer.
 Task<> finish_write(Result<Operation> operation, ByteSource source, std::string doing) {
   if (!operation.has_value()) co_return std::move(operation).error().context(doing);
   const std::shared_ptr<Channel> channel = operation->shared_channel();
   std::vector<std::byte> buffer(source ? kPayloadMax : 0);
   while (source && !channel->is_over && !channel->error.has_value()) {
-    CO_TRY(const std::size_t length, source(buffer));
+    CO_TRY(const std::size_t length, co_await source(buffer));
     if (length == 0) break;
     std::size_t sent = 0;
     while (sent < length && !channel->is_over) {
@@ -125,6 +133,117 @@ Task<> send_stdin(std::shared_ptr<Link> link, std::shared_ptr<Channel> channel, 
   co_return Result<>();
 }
 
+Task<std::size_t> receive(std::shared_ptr<Link> link, std::shared_ptr<Channel> channel, std::span<std::byte> buffer) {
+  while (channel->inbox_begin == channel->inbox.size()) {
+    if (channel->is_closing) co_return Error(Code::kCancelled, "the connection was closed");
+    if (channel->error.has_value()) co_return *channel->error;
+    if (channel->open_streams == 0) co_return std::size_t{0};
+    CO_TRY_VOID(co_await channel->changed.wait());
+  }
+  const std::size_t count = std::min(buffer.size(), channel->inbox.size() - channel->inbox_begin);
+  std::memcpy(buffer.data(), channel->inbox.data() + channel->inbox_begin, count);
+  channel->inbox_begin += count;
+  if (channel->inbox_begin == channel->inbox.size()) {
+    channel->inbox.clear();
+    channel->inbox_begin = 0;
+  }
+  link->consumed(*channel, count);
+  co_return count;
+}
+
+Task<> send_all(std::shared_ptr<Link> link, std::shared_ptr<Channel> channel, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    if (channel->is_closing) co_return Error(Code::kCancelled, "the connection was closed");
+    if (channel->error.has_value()) co_return *channel->error;
+    if (channel->is_input_ended) co_return Error(Code::kInvalidArgument, "the end was said already");
+    if (channel->is_over) co_return Error(Code::kUnavailable, "the program has closed the connection");
+    const std::size_t sent = link->send_data(*channel, bytes);
+    bytes = bytes.subspan(sent);
+    if (!bytes.empty() && sent == 0) CO_TRY_VOID(co_await channel->changed.wait());
+  }
+  co_return Result<>();
+}
+
+class ConnectionOnLink final : public Connection {
+ public:
+  explicit ConnectionOnLink(Operation operation) : operation_(std::move(operation)) {}
+
+  Task<std::size_t> read_some(std::span<std::byte> buffer) override {
+    return receive(operation_.shared_link(), operation_.shared_channel(), buffer);
+  }
+  Task<> write_all(std::span<const std::byte> bytes) override {
+    return send_all(operation_.shared_link(), operation_.shared_channel(), bytes);
+  }
+  Result<> shutdown_write() override {
+    Channel& channel = operation_.channel();
+    if (channel.error.has_value()) return *channel.error;
+    if (!channel.is_input_ended && !channel.is_over && !channel.is_closing) operation_.link().send_end(channel);
+    return {};
+  }
+  void close() override {
+    operation_.link().close(operation_.channel());
+    operation_.channel().is_closing = true;  // also when it was over: whoever reads on has closed it
+  }
+
+ private:
+  Operation operation_;
+};
+
+Task<> wait_until_open(std::shared_ptr<Channel> channel) {
+  while (!channel->is_open && !channel->is_over) {
+    CO_TRY_VOID(co_await channel->changed.wait());
+  }
+  if (channel->is_open) co_return Result<>();
+  co_return channel->error.value_or(Error(Code::kInternal, "no answer"));
+}
+
+Task<std::unique_ptr<Connection>> finish_dial(Result<Operation> operation, std::string doing) {
+  if (!operation.has_value()) co_return std::move(operation).error().context(doing);
+  auto opened = co_await wait_until_open(operation->shared_channel());
+  if (!opened.has_value()) co_return std::move(opened).error().context(doing);
+  std::unique_ptr<Connection> connection = std::make_unique<ConnectionOnLink>(*std::move(operation));
+  co_return connection;
+}
+
+Task<std::optional<FileChange>> next_change(std::shared_ptr<Link> link, std::shared_ptr<Channel> channel) {
+  while (channel->changes.empty()) {
+    if (channel->is_closing) co_return Error(Code::kCancelled, "the watch was ended");
+    if (channel->error.has_value()) co_return *channel->error;
+    if (channel->is_over) co_return std::optional<FileChange>();
+    CO_TRY_VOID(co_await channel->changed.wait());
+  }
+  Channel::Waiting next = std::move(channel->changes.front());
+  channel->changes.pop_front();
+  link->consumed(*channel, next.cost);
+  co_return std::optional<FileChange>(std::move(next.change));
+}
+
+class WatcherOnLink final : public Watcher {
+ public:
+  explicit WatcherOnLink(Operation operation) : operation_(std::move(operation)) {}
+  Task<std::optional<FileChange>> next() override {
+    return next_change(operation_.shared_link(), operation_.shared_channel());
+  }
+
+ private:
+  Operation operation_;
+};
+
+Task<std::unique_ptr<Watcher>> finish_watch(Result<Operation> operation, std::string doing) {
+  if (!operation.has_value()) co_return std::move(operation).error().context(doing);
+  auto opened = co_await wait_until_open(operation->shared_channel());
+  if (!opened.has_value()) co_return std::move(opened).error().context(doing);
+  std::unique_ptr<Watcher> watcher = std::make_unique<WatcherOnLink>(*std::move(operation));
+  co_return watcher;
+}
+
+Task<std::vector<std::uint16_t>> finish_ports(Result<Operation> operation) {
+  if (!operation.has_value()) co_return std::move(operation).error();
+  auto over = co_await wait_until_over(operation->shared_channel());
+  if (!over.has_value()) co_return std::move(over).error().context("ask for open ports");
+  co_return std::move(operation->channel().ports);
+}
+
 class ProcessOnLink final : public Process {
  public:
   explicit ProcessOnLink(Operation operation) : operation_(std::move(operation)) {}
@@ -186,6 +305,7 @@ class SessionOnLink final : public Session {
   ~SessionOnLink() override { link_->fail(Error(Code::kCancelled, "the session was closed")); }
 
   Task<> ready() override { return Link::wait_until_ready(link_); }
+  Task<> closed() override { return Link::wait_until_closed(link_); }
 
   Task<std::unique_ptr<Process>> exec(ExecRequest request, OutputSink& sink) override;
   Task<> write_file(GuestPath path, std::span<const std::byte> contents, WriteOptions options) override;
@@ -215,6 +335,19 @@ class SessionOnLink final : public Session {
   Task<> chmod(GuestPath path, std::uint16_t mode) override {
     return finish_simple(start(Channel::Kind::kSimple, Chmod{.mode = mode, .path = path.text()}),
                          "change mode of " + path.text());
+  }
+  Task<std::unique_ptr<Watcher>> watch(GuestPath path, bool is_recursive) override {
+    const std::uint8_t flags = is_recursive ? Watch::kRecursive : std::uint8_t{0};
+    return finish_watch(start(Channel::Kind::kWatch, Watch{.flags = flags, .path = path.text()}),
+                        "watch " + path.text());
+  }
+  Task<std::unique_ptr<Connection>> dial(std::uint16_t port) override {
+    auto operation = start(Channel::Kind::kDial, Dial{.port = port});
+    if (operation.has_value()) operation->channel().open_streams = 1U << static_cast<unsigned>(Stream::kOut);
+    return finish_dial(std::move(operation), "connect to port " + std::to_string(port));
+  }
+  Task<std::vector<std::uint16_t>> listening_ports() override {
+    return finish_ports(start(Channel::Kind::kPorts, ListPorts{}));
   }
   void stop() override { (void)link_->send(Stop{}, 0); }
 
@@ -256,9 +389,12 @@ Result<StringList> encode_strings(const std::vector<std::string>& texts, std::sp
 
 Result<Operation> SessionOnLink::start_exec(const ExecRequest& request, OutputSink& sink) {
   if (request.argv.empty()) return Error(Code::kInvalidArgument, "there is no program to run");
+  if (request.timeout.count() < 0 || request.timeout.count() > UINT32_MAX)
+    return Error(Code::kInvalidArgument, "a command cannot have " + format(request.timeout) + " to run");
   Buffer argv(kPayloadMax);
   Buffer env(kPayloadMax);
-  Exec message{.cwd = request.cwd,
+  Exec message{.timeout_ms = static_cast<std::uint32_t>(request.timeout.count()),
+               .cwd = request.cwd,
                .argv = TRY(encode_strings(request.argv, argv.bytes())),
                .env = TRY(encode_strings(request.env, env.bytes()))};
   unsigned streams = 1U << static_cast<unsigned>(Stream::kOut);
@@ -296,12 +432,7 @@ Task<> SessionOnLink::write_file(GuestPath path, std::span<const std::byte> cont
     if (sent == contents.size()) {
       link_->send_end(operation->channel());
     } else {
-      rest = [left = contents.subspan(sent)](std::span<std::byte> buffer) mutable -> Result<std::size_t> {
-        const std::size_t length = std::min(left.size(), buffer.size());
-        std::memcpy(buffer.data(), left.data(), length);
-        left = left.subspan(length);
-        return length;
-      };
+      rest = [left = contents.subspan(sent)](std::span<std::byte> buffer) mutable { return take_some(left, buffer); };
     }
   }
   return finish_write(std::move(operation), std::move(rest), "write " + path.text());

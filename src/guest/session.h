@@ -62,6 +62,9 @@ struct ExecRequest {
   bool has_stdin = false;                  ///< a pipe; else /dev/null. A terminal always has input
   bool wants_results = false;              ///< descriptor 3 is a pipe that comes back as Stream::kResults
   Credit credit = Credit::kAutomatic;
+  /// The agent kills the process group after this, by the wall's clock and also while nobody here looks: the second
+  /// line behind a timer of the owner's, which judges. The time of a pause counts. 0 = never; at most 49 days.
+  Milliseconds timeout{0};
 };
 
 /// How a program ended, as the agent says (the guest may lie about its own).
@@ -71,11 +74,13 @@ struct ProcessEnd {
   std::chrono::microseconds cpu_user{0};
   std::chrono::microseconds cpu_system{0};
   Bytes max_rss{0};
+  bool is_timed_out = false;  ///< the agent killed it for ExecRequest::timeout
   bool is_disk_full = false;  ///< no free block or inode in the working folder at that moment
   bool operator==(const ProcessEnd&) const = default;
 };
 
-/// A started command. Destroying it kills the command's process group, if it has not ended, and the sink hears no more.
+/// A started command. Destroying it kills the command's process group, if it has not ended, and the sink hears no more;
+/// what a command that has ended left in the background goes on.
 class Process {
  public:
   virtual ~Process() = default;
@@ -124,7 +129,7 @@ struct ListRequest {
 };
 
 struct WriteOptions {
-  std::uint16_t mode = 0644;
+  std::uint16_t mode = 0644;  ///< of a new file; one that is replaced keeps its own
   bool creates_parents = false;
   bool is_exclusive = false;
 };
@@ -132,8 +137,42 @@ struct WriteOptions {
 /// Called with each piece of a file, a view valid during the call; an Error ends the reading and comes out of
 /// read_file().
 using ByteSink = std::function<Result<>(std::span<const std::byte>)>;
-/// Fills the buffer and says how much; 0 is the end of the file.
-using ByteSource = std::function<Result<std::size_t>(std::span<std::byte>)>;
+/// Fills the buffer and says how much; 0 is the end of the file. May suspend: a body that comes over a network.
+using ByteSource = std::function<Task<std::size_t>(std::span<std::byte>)>;
+
+/// A TCP connection to a program inside. One reader and one writer at a time; tasks may outlive the object. Destroying
+/// it closes it. Errors with an os_error() are those of the program's end (ECONNRESET); kCancelled after close().
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  /// At least one byte into `buffer` (which must live until then), or 0 at the end of what the program sends.
+  virtual Task<std::size_t> read_some(std::span<std::byte> buffer) = 0;
+  /// Returns when all of `bytes` (which must live until then) was sent; waits while the program does not read.
+  /// kUnavailable once the connection is over. What a program that reads no more does not take is dropped.
+  virtual Task<> write_all(std::span<const std::byte> bytes) = 0;
+  /// End of what we send; reading goes on.
+  virtual Result<> shutdown_write() = 0;
+  /// Both directions, now; what waits ends with kCancelled.
+  virtual void close() = 0;
+};
+
+/// Something happened to a file inside. `path` and `from` are the guest's bytes: see FileEntry.
+struct FileChange {
+  ChangeKind kind = ChangeKind::kCreated;
+  bool is_folder = false;
+  std::string path;  ///< relative to the watched place; empty: that itself
+  std::string from;  ///< kMoved: what it was called
+  bool operator==(const FileChange&) const = default;
+};
+
+/// Changes below a folder, in order. Whoever does not ask for them stalls the agent's reading of them: the kernel's
+/// queue is bounded, and what it loses is said as kOverflow. Destroying it ends the watch.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  /// The next change, or none once the watched place is gone. One caller at a time.
+  virtual Task<std::optional<FileChange>> next() = 0;
+};
 
 class Session {
  public:
@@ -143,6 +182,10 @@ class Session {
 
   /// Suspends until the guest has answered the handshake.
   virtual Task<> ready() = 0;
+  /// Suspends until the session is over and ends with the Error that ended it, never well: kUnavailable (the guest has
+  /// closed the channel), kInternal (it broke the protocol), kUnsupported (another version), kCancelled (the Session
+  /// was destroyed). May be called, and awaited, any number of times, also afterwards.
+  virtual Task<> closed() = 0;
 
   /// Ends when the program has started, or with the guest's errno if it cannot be (ENOENT, EACCES, E2BIG, EAGAIN …): a
   /// program that exits with 127 has started. kInvalidArgument if the request does not fit the protocol. `sink`
@@ -162,6 +205,16 @@ class Session {
   virtual Task<> move(GuestPath from, GuestPath to) = 0;
   virtual Task<> remove(GuestPath path, bool is_recursive) = 0;
   virtual Task<> chmod(GuestPath path, std::uint16_t mode) = 0;
+
+  /// What changes in the folder (or of the file) `path`, with the folders below it if `is_recursive`: at most
+  /// kWatchFoldersMax, more is said as kLimited. A new folder may have been filled before it is watched; what is in it
+  /// then is said, perhaps twice. A link is not followed. EMFILE if the sandbox has too many watches.
+  virtual Task<std::unique_ptr<Watcher>> watch(GuestPath path, bool is_recursive) = 0;
+
+  /// To 127.0.0.1 and, if nobody listens there, ::1 inside. ECONNREFUSED and the like come as os_error().
+  virtual Task<std::unique_ptr<Connection>> dial(std::uint16_t port) = 0;
+  /// The TCP ports that somebody listens on inside, rising; the first kPortsMax of them.
+  virtual Task<std::vector<std::uint16_t>> listening_ports() = 0;
 
   /// Asks the agent to kill everything and end. The certain way is to destroy the cell.
   virtual void stop() = 0;

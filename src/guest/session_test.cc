@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "async/run.h"
+#include "async/task_group.h"
 #include "async/timer.h"
 #include "guest/file_messages.h"
 #include "guest/messages.h"
@@ -111,10 +112,10 @@ TEST_F(HostileGuest, Garbage) {
 }
 
 TEST_F(HostileGuest, AnotherVersion) {
-  say(HelloAck{.version = 2}, 0);
+  say(HelloAck{.version = kProtocolVersion + 1}, 0);
   const auto ready = await(session_->ready());
   EXPECT_EQ(ready.error().code(), Code::kUnsupported);
-  EXPECT_NE(ready.error().message().find("version 2"), std::string::npos);
+  EXPECT_NE(ready.error().message().find("version " + std::to_string(kProtocolVersion + 1)), std::string::npos);
 }
 
 TEST_F(HostileGuest, SpeaksBeforeTheHandshake) {
@@ -247,6 +248,64 @@ TEST_F(HostileGuest, IsDoneWithAFileThatIsStillBeingWritten) {
   EXPECT_EQ(await(std::move(writing)).error().code(), Code::kInternal);
 }
 
+TEST_F(HostileGuest, SendsBytesOfAConnectionThatIsNotOpen) {
+  auto dialling = session_->dial(80);
+  hello().data(1, 1, Stream::kOut);
+  EXPECT_EQ(await(std::move(dialling)).error().code(), Code::kInternal);
+}
+
+TEST_F(HostileGuest, SendsMoreOnAConnectionThanItHasCreditFor) {
+  auto dialling = session_->dial(80);
+  hello().say(Connected{}, 1);
+  const auto connection = *await(std::move(dialling));
+  for (std::size_t sent = 0; sent <= kWindow; sent += 60'000) data(60'000, 1);
+  (void)await(session_->closed());
+  expect_broken("more bytes than it was given credit for");
+  std::array<std::byte, 4> some;
+  EXPECT_EQ(await(connection->read_some(some)).value_or(0), 4U) << "what came in time stays";
+}
+
+TEST_F(HostileGuest, IsDoneWithAConnectionBeforeItsEnd) {
+  auto dialling = session_->dial(80);
+  hello().say(Connected{}, 1);
+  const auto connection = *await(std::move(dialling));
+  say(Done{}, 1);
+  (void)await(session_->closed());
+  expect_broken("a connection that is done before its end");
+}
+
+TEST_F(HostileGuest, OpensWhatNobodyAskedFor) {
+  auto stat = session_->stat(*GuestPath::parse("/"));
+  hello().say(Connected{}, 1);
+  EXPECT_FALSE(await(std::move(stat)).has_value());
+  expect_broken("something opens that nobody asked for");
+}
+
+TEST_F(HostileGuest, NamesPortsOutOfOrder) {
+  auto ports = session_->listening_ports();
+  hello().say(Port{.port = 80}, 1).say(Port{.port = 80}, 1);
+  EXPECT_FALSE(await(std::move(ports)).has_value());
+  expect_broken("ports out of order");
+}
+
+TEST_F(HostileGuest, TellsOfAChangeThatNobodyAskedFor) {
+  auto watching = session_->watch(*GuestPath::parse("/"), true);
+  hello().say(Change{.path = "x"}, 1);
+  EXPECT_FALSE(await(std::move(watching)).has_value());
+  expect_broken("a change that nobody asked for");
+}
+
+TEST_F(HostileGuest, TellsOfMoreChangesThanItHasCreditFor) {
+  auto watching = session_->watch(*GuestPath::parse("/"), true);
+  hello().say(Watching{}, 1);
+  const auto watcher = *await(std::move(watching));
+  const std::string name(kPathMax, 'x');
+  for (std::size_t i = 0; i <= kWindow / kPathMax; ++i) say(Change{.path = name}, 1);
+  (void)await(session_->closed());
+  expect_broken("more bytes than it was given credit for");
+  EXPECT_EQ((*await(watcher->next()))->path, name);
+}
+
 TEST_F(HostileGuest, ForgesTerminalCodesInAnErrorText) {
   auto stat = session_->stat(*GuestPath::parse("/x"));
   hello().say(Failed{.os_error = 2, .text = "\x1b[2J"}, 1);
@@ -259,6 +318,41 @@ TEST_F(HostileGuest, HangsUp) {
   start();
   guest_.reset();
   EXPECT_EQ(await(process_->wait()).error().code(), Code::kUnavailable);
+}
+
+TEST_F(HostileGuest, WhatEndsTheSessionIsToldToWhoeverAsks) {
+  auto waiting = session_->closed();
+  hello().say(Exited{}, 9);
+  const auto told = await(std::move(waiting));
+  ASSERT_FALSE(told.has_value());
+  EXPECT_EQ(told.error().code(), Code::kInternal);
+  EXPECT_EQ(await(session_->closed()).error().message(), told.error().message()) << "afterwards as well";
+}
+
+TEST_F(HostileGuest, TheEndIsWaitedForWhileOthersWork) {
+  Result<> told;
+  bool has_ended = false;
+  TaskGroup watchers(io_.get_executor(), [&](const Error& error) {
+    told = error;
+    has_ended = true;
+  });
+  watchers.spawn(session_->closed());
+  auto stat = session_->stat(*GuestPath::parse("/"));
+  hello().say(Entry{}, 1).say(Done{}, 1);
+  EXPECT_TRUE(await(std::move(stat)).has_value());
+  EXPECT_FALSE(has_ended);
+  guest_.reset();
+  (void)await(session_->closed());
+  io_.restart();
+  while (!has_ended && io_.run_one() > 0) {
+  }
+  EXPECT_EQ(told.error().code(), Code::kUnavailable);
+}
+
+TEST_F(HostileGuest, TheEndOfTheSessionIsACancellation) {
+  auto waiting = session_->closed();
+  session_.reset();
+  EXPECT_EQ(await(std::move(waiting)).error().code(), Code::kCancelled);
 }
 
 TEST_F(HostileGuest, SaysNothingAtAll) {

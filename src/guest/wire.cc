@@ -138,7 +138,7 @@ class Reader {
 };
 
 bool is_known(std::uint8_t type) {
-  return (type >= 1 && type <= 9) || (type >= 16 && type <= 23) || (type >= 64 && type <= 70);
+  return (type >= 1 && type <= 9) || (type >= 16 && type <= 26) || (type >= 64 && type <= 74);
 }
 
 bool has_stream(Type type) { return type == Type::kData || type == Type::kEnd; }
@@ -258,6 +258,13 @@ std::expected<void, WireError> check(const Header& header, std::span<const std::
     case Type::kEntry: return check_as<Entry>(header, payload);
     case Type::kDone: return check_as<Done>(header, payload);
     case Type::kClosed: return check_as<Closed>(header, payload);
+    case Type::kDial: return check_as<Dial>(header, payload);
+    case Type::kListPorts: return check_as<ListPorts>(header, payload);
+    case Type::kWatch: return check_as<Watch>(header, payload);
+    case Type::kConnected: return check_as<Connected>(header, payload);
+    case Type::kPort: return check_as<Port>(header, payload);
+    case Type::kWatching: return check_as<Watching>(header, payload);
+    case Type::kChange: return check_as<Change>(header, payload);
   }
   return std::unexpected(WireError::kUnknownType);
 }
@@ -288,6 +295,13 @@ BRIG_MESSAGE(Failed)
 BRIG_MESSAGE(Entry)
 BRIG_MESSAGE(Done)
 BRIG_MESSAGE(Closed)
+BRIG_MESSAGE(Dial)
+BRIG_MESSAGE(ListPorts)
+BRIG_MESSAGE(Watch)
+BRIG_MESSAGE(Connected)
+BRIG_MESSAGE(Port)
+BRIG_MESSAGE(Watching)
+BRIG_MESSAGE(Change)
 #undef BRIG_MESSAGE
 
 }  // namespace brig::guest

@@ -21,7 +21,7 @@
 
 namespace brig::guest {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::size_t kHeaderSize = 16;
 inline constexpr std::size_t kPayloadMax = 64 * 1024;
 inline constexpr std::size_t kPathMax = 4095;                  ///< bytes, without NUL
@@ -31,10 +31,15 @@ inline constexpr std::uint32_t kEntriesMax = 65'536;           ///< entries in o
 inline constexpr std::size_t kListBytesMax = 8 * 1024 * 1024;  ///< payload bytes of one listing
 inline constexpr std::uint16_t kDepthMax = 64;                 ///< folders below the listed one
 inline constexpr std::uint32_t kChannelsMax = 256;             ///< open at once
+inline constexpr std::size_t kPortsMax = 512;                  ///< ports in one answer
+inline constexpr std::size_t kChangeCost = 64;                 ///< credit that a Change takes beside its payload
+inline constexpr std::size_t kWatchFoldersMax = 1024;          ///< folders that one Watch looks at
 
-/// Credit at the opening of a channel: bytes of Data (and Entry) payload that may be under way. Window gives more.
-inline constexpr std::uint32_t kStdinWindow = 64 * 1024;  ///< to an exec; small because the agent must hold it
-inline constexpr std::uint32_t kWindow = 256 * 1024;      ///< everything else
+/// Credit at the opening of a channel: bytes of Data (and Entry, Change) payload that may be under way. Window gives
+/// more.
+inline constexpr std::uint32_t kStdinWindow =
+    64 * 1024;                                        ///< to an exec or a dial; small because the agent must hold it
+inline constexpr std::uint32_t kWindow = 256 * 1024;  ///< everything else
 inline constexpr std::uint32_t kWindowMax = 1024 * 1024;  ///< credit that a Window may bring a channel to
 
 enum class Type : std::uint8_t {
@@ -57,6 +62,9 @@ enum class Type : std::uint8_t {
   kMove = 21,
   kRemove = 22,
   kChmod = 23,
+  kDial = 24,
+  kListPorts = 25,
+  kWatch = 26,
   // guest to host
   kHelloAck = 64,
   kStarted = 65,
@@ -65,12 +73,16 @@ enum class Type : std::uint8_t {
   kEntry = 68,
   kDone = 69,
   kClosed = 70,
+  kConnected = 71,
+  kPort = 72,
+  kWatching = 73,
+  kChange = 74,
 };
 
 /// Which bytes a Data or End frame is about; zero in every other frame.
 enum class Stream : std::uint8_t {
-  kIn = 0,   ///< to the guest: standard input, or the contents of a file that is being written
-  kOut = 1,  ///< standard output, or the terminal
+  kIn = 0,   ///< to the guest: standard input, the contents of a file that is being written, or to a port
+  kOut = 1,  ///< standard output, the terminal, or from a port
   kErr = 2,
   kResults = 3,  ///< what the program wrote to descriptor 3
   kFile = 4,     ///< the contents of a file that is being read

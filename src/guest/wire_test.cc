@@ -151,11 +151,18 @@ BRIG_ROUND_TRIP(Failed)
 BRIG_ROUND_TRIP(Entry)
 BRIG_ROUND_TRIP(Done)
 BRIG_ROUND_TRIP(Closed)
+BRIG_ROUND_TRIP(Dial)
+BRIG_ROUND_TRIP(ListPorts)
+BRIG_ROUND_TRIP(Watch)
+BRIG_ROUND_TRIP(Connected)
+BRIG_ROUND_TRIP(Port)
+BRIG_ROUND_TRIP(Watching)
+BRIG_ROUND_TRIP(Change)
 #undef BRIG_ROUND_TRIP
 
 RC_GTEST_PROP(Wire, DecodesAnyBytesWithoutHarm, (const std::vector<std::uint8_t>& bytes)) {
-  const auto type =
-      *rc::gen::elementOf(std::vector<Type>{Type::kExec, Type::kEntry, Type::kFailed, Type::kWriteFile, Type::kMove});
+  const auto type = *rc::gen::elementOf(std::vector<Type>{Type::kExec, Type::kEntry, Type::kFailed, Type::kWriteFile,
+                                                          Type::kMove, Type::kWatch, Type::kChange});
   const auto payload = std::as_bytes(std::span(bytes));
   (void)check({.length = static_cast<std::uint32_t>(bytes.size()), .type = type}, payload).has_value();
 }
@@ -181,7 +188,7 @@ TEST(WireHeader, RefusesWhatIsNotSpecified) {
     return decode_header(bytes);
   };
   EXPECT_TRUE(with(4, 3).has_value());
-  for (unsigned type : {0U, 10U, 15U, 24U, 63U, 71U, 255U})
+  for (unsigned type : {0U, 10U, 15U, 27U, 63U, 75U, 255U})
     EXPECT_EQ(with(4, type).error(), WireError::kUnknownType) << type;
   for (std::size_t reserved : {6U, 7U, 12U, 13U, 14U, 15U})
     EXPECT_EQ(with(reserved, 1).error(), WireError::kReservedBits);
@@ -230,6 +237,9 @@ TEST(WireMessages, RefuseLengthsAndValuesOutOfBounds) {
   EXPECT_EQ(Payload().number(std::uint16_t{3}).text(std::string_view("a\0b", 3)).error<Stat>(), WireError::kBadValue);
   EXPECT_EQ(Payload().number(std::uint8_t{0}).number(std::uint16_t{010000}).error<WriteFile>(), WireError::kBadValue);
   EXPECT_EQ(Payload().number(std::uint16_t{0}).number(std::uint16_t{0}).error<Failed>(), WireError::kBadValue);
+  EXPECT_EQ(Payload().number(std::uint16_t{0}).error<Dial>(), WireError::kBadValue);
+  EXPECT_EQ(Payload().number(std::uint8_t{2}).number(std::uint16_t{0}).error<Watch>(), WireError::kBadValue);
+  EXPECT_EQ(Payload().number(std::uint8_t{6}).number(std::uint8_t{0}).error<Change>(), WireError::kBadValue);
   EXPECT_EQ(Payload().number(std::uint16_t{65}).number(std::uint32_t{1}).error<List>(), WireError::kBadValue);
 }
 
@@ -239,6 +249,7 @@ TEST(WireMessages, RefuseListsThatDoNotAddUp) {
         .number(std::uint8_t{0})
         .number(std::uint16_t{0})
         .number(std::uint16_t{0})
+        .number(std::uint32_t{0})
         .number(std::uint32_t{0})
         .number(std::uint16_t{0})
         .number(count)

@@ -169,6 +169,9 @@ Result<Value> parse(std::string_view text, Limits limits) {
   return parser.handler().take();
 }
 
-std::string write(const Value& value) { return utf8_lossy(boost::json::serialize(value)); }
+std::string write(const Value& value) {
+  std::string text = boost::json::serialize(value);
+  return first_invalid_utf8(text) ? utf8_lossy(text) : text;  // a copy only where it differs: reports are large
+}
 
 }  // namespace brig::json

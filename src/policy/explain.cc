@@ -64,6 +64,10 @@ std::string explain(const Policy& policy) {
     // The texts stand where the schema has their first row.
     if (field.path == "environment.NAME") text += environment_lines(policy);
     if (field.path == "mount.from") text += mount_lines(policy);
+    if (field.path == "require.runtime") {
+      text += line(field.path, policy.runtime,
+                   policy.runtime == defaults.runtime ? "" : "(default " + defaults.runtime + ")");
+    }
     if (!field.is_scalar()) continue;
     const Scalar value = field.get(policy);
     const Scalar usual = field.get(defaults);
@@ -90,6 +94,8 @@ std::string explain_json(const Policy& policy) {
     if (value != field.get(defaults))
       changed.emplace_back(boost::json::string_view(field.path.data(), field.path.size()));
   }
+  section("require")["runtime"] = policy.runtime;
+  if (policy.runtime != defaults.runtime) changed.emplace_back("require.runtime");
   auto& environment = section("environment");
   for (const Variable& variable : policy.environment) environment[variable.name] = variable.value;
   boost::json::array mounts;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "policy/schema.h"
+#include "policy/scratch.h"
 #include "policy/validate.h"
 
 namespace brig::policy {
@@ -92,6 +93,11 @@ Result<Policy> apply(Policy policy, const Overrides& overrides, std::string_view
     if (text) TRY(apply_scalar(policy, flag.name, *text));
   }
   if (overrides.output) raise_output_total(policy);
+  if (overrides.memory && !overrides.disk) fit_unasked_disk(policy.limits);
+  if (overrides.runtime) {
+    TRY(check_runtime(*overrides.runtime).context("--runtime"));
+    policy.runtime = *overrides.runtime;
+  }
   if (overrides.is_weakness_refused) policy.on_weakness = OnWeakness::kRefuse;
   for (const std::string& text : overrides.in) TRY(apply_in(policy, text, working_folder).context("--in"));
   for (const std::string& text : overrides.env) TRY(apply_env(policy, text).context("--env"));

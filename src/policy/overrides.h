@@ -19,6 +19,7 @@ struct Overrides {
   std::optional<std::string> disk = {};
   std::optional<std::string> output = {};
   std::optional<std::string> require = {};  ///< a boundary
+  std::optional<std::string> runtime = {};  ///< a wall's name, or how to choose one
   std::vector<std::string> in = {};         ///< HOST[:GUEST], see parse_in
   std::vector<std::string> env =
       {};                            ///< NAME=VALUE; replaces a variable of the policy, and the later of two flags wins

@@ -13,6 +13,11 @@ std::string error_of(const Overrides& overrides) {
   return result.has_value() ? "no error" : result.error().message();
 }
 
+TEST(Overrides, OfTheMemoryAloneKeepTheScratchInIt) {
+  EXPECT_LT(apply(Policy{}, {.memory = "64M"}, "/")->limits.disk, mebibytes(64));
+  EXPECT_EQ(apply(Policy{}, {.memory = "64M", .disk = "100M"}, "/")->limits.disk, mebibytes(100));
+}
+
 TEST(Overrides, ChangeWhatTheyNameAndNothingElse) {
   Overrides overrides;
   overrides.timeout = "5s";
@@ -23,6 +28,7 @@ TEST(Overrides, ChangeWhatTheyNameAndNothingElse) {
   overrides.disk = "1M";
   overrides.output = "4K";
   overrides.require = "hardware";
+  overrides.runtime = "gvisor";
   overrides.is_weakness_refused = true;
   Policy expected;
   expected.limits.timeout = Milliseconds(5000);
@@ -33,6 +39,7 @@ TEST(Overrides, ChangeWhatTheyNameAndNothingElse) {
   expected.limits.disk = mebibytes(1);
   expected.limits.output = kibibytes(4);
   expected.require = Boundary::kHardware;
+  expected.runtime = "gvisor";
   expected.on_weakness = OnWeakness::kRefuse;
   EXPECT_EQ(*apply(Policy{}, overrides, "/"), expected);
   EXPECT_EQ(*apply(expected, Overrides{}, "/"), expected);
@@ -47,6 +54,7 @@ TEST(Overrides, ErrorsNameTheFlag) {
   EXPECT_TRUE(error_of({.pids = "0"}).starts_with("--pids: \"0\" is out of range"));
   EXPECT_TRUE(error_of({.disk = "1"}).starts_with("--disk: \"1\" is out of range"));
   EXPECT_TRUE(error_of({.output = "junk"}).starts_with("--output: \"junk\" is not a size"));
+  EXPECT_TRUE(error_of({.runtime = "../sh"}).starts_with("--runtime: \"../sh\" is no wall's name"));
   EXPECT_TRUE(error_of({.require = "kernel"}).starts_with("--require: \"kernel\" is not one of the choices"));
   EXPECT_TRUE(error_of({.in = {"/etc:/etc"}}).starts_with("--in: mount.to: "));
   EXPECT_TRUE(error_of({.in = {"a/x", "b/x"}}).starts_with("--in: mount.to: two mounts are at \"/workspace/x\""));

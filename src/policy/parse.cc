@@ -40,6 +40,9 @@ class Parser {
  public:
   explicit Parser(std::string_view file_name) : file_(printable(file_name)) {}
 
+  /// Where the sources of the policy's mounts stand.
+  [[nodiscard]] std::vector<std::string> take_places() { return std::move(places_); }
+
   Result<Policy> parse(std::string_view text) {
     auto root = json::parse_toml(text);
     if (!root.has_value()) {
@@ -126,6 +129,10 @@ class Parser {
 
   Result<> read_scalar(const std::string& section, const TomlEntry& entry) {
     const Field* field = find_field(section + "." + entry.key);
+    if (field != nullptr && field->path == "require.runtime") {
+      policy_.runtime = TRY(text_of(entry.value, field->path));
+      return at(entry.value.place, check_runtime(policy_.runtime).context(field->path));
+    }
     if (field == nullptr || !field->is_scalar()) {
       std::vector<std::string_view> known;
       for (const Field& other : fields()) {
@@ -198,10 +205,12 @@ class Parser {
       if (std::ranges::find(kMountKeys, entry.key) == kMountKeys.end()) return unknown(entry, "mount.", kMountKeys);
     }
     const TomlValue& to_value = *TRY(required(table, "to"));
-    Mount mount{.from = TRY(path_of<HostPath>(*TRY(required(table, "from")), "mount.from")),
+    const TomlValue& from_value = *TRY(required(table, "from"));
+    Mount mount{.from = TRY(path_of<HostPath>(from_value, "mount.from")),
                 .to = TRY(path_of<GuestPath>(to_value, "mount.to")),
                 .access = TRY(access_of(table))};
     policy_.mounts.push_back(std::move(mount));
+    places_.push_back(file_ + ":" + json::to_string(from_value.place));
     return at(to_value.place, check_last_mount(policy_));
   }
 
@@ -261,6 +270,7 @@ class Parser {
 
   std::string file_;
   Policy policy_;
+  std::vector<std::string> places_;
 };
 
 /// A scalar as TOML writes it: bare numbers, everything else in quotes.
@@ -272,7 +282,12 @@ std::string toml_scalar(const Field& field, Scalar value) {
 
 }  // namespace
 
-Result<Policy> parse_policy(std::string_view text, std::string_view file_name) { return Parser(file_name).parse(text); }
+Result<Policy> parse_policy(std::string_view text, std::string_view file_name, std::vector<std::string>* places) {
+  Parser parser(file_name);
+  auto policy = parser.parse(text);
+  if (places != nullptr) *places = parser.take_places();
+  return policy;
+}
 
 std::string to_toml(const Policy& policy) {
   std::string out = "preset = \"default\"\n";
@@ -285,6 +300,7 @@ std::string to_toml(const Policy& policy) {
     }
     out += std::string(field.key()) + " = " + toml_scalar(field, field.get(policy)) + "\n";
   }
+  out += "runtime = " + json::toml_quoted(policy.runtime) + "\n";  // [require] is the last section
   if (!policy.environment.empty()) out += "\n[environment]\n";
   for (const Variable& variable : policy.environment) {
     out += variable.name + " = " + json::toml_quoted(variable.value) + "\n";

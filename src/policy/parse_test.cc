@@ -18,6 +18,14 @@ std::string error_of(std::string_view text) {
 
 TEST(ParsePolicy, AnEmptyFileIsTheDefault) { EXPECT_EQ(*parse_policy("", "p"), Policy{}); }
 
+TEST(ParsePolicy, SaysWhereTheSourceOfEachMountStands) {
+  std::vector<std::string> places;
+  ASSERT_TRUE(
+      parse_policy("[[mount]]\nfrom = \"/a\"\nto = \"/x\"\n[[mount]]\nto = \"/y\"\nfrom = \"/b\"\n", "p.toml", &places)
+          .has_value());
+  EXPECT_EQ(places, (std::vector<std::string>{"p.toml:2:8", "p.toml:6:8"}));
+}
+
 TEST(ParsePolicy, ReadsEveryKey) {
   const auto policy = parse_policy(R"(preset = "strict"
 [limits]
@@ -168,6 +176,16 @@ TEST(ParsePolicy, FileNamesAreShownSafely) {
   EXPECT_TRUE(parse_policy("x = 1", "a\nb").error().message().starts_with("a\\x0ab:1:1: "));
 }
 
+TEST(ParsePolicy, NamesAWallOrAWayToChooseOne) {
+  EXPECT_EQ(parse_policy("[require]\nruntime = \"gvisor\"", "p.toml")->runtime, "gvisor");
+  EXPECT_EQ(parse_policy("", "p.toml")->runtime, kFastest);
+  EXPECT_EQ(
+      error_of("[require]\nruntime = \"Gvisor!\""),
+      "p.toml:2:11: require.runtime: \"Gvisor!\" is no wall's name: brig doctor lists them; auto is the strongest "
+      "that works here");
+  EXPECT_TRUE(error_of("[require]\nruntime = 5").starts_with("p.toml:2:11: require.runtime: expected a string"));
+}
+
 RC_GTEST_PROP(ParsePolicy, AnyTextIsAValidPolicyOrAnError, (const std::string& text)) {
   const auto policy = parse_policy(text, "p.toml");
   RC_ASSERT((policy.has_value() ? validate(*policy).has_value() : policy.error().message().starts_with("p.toml:")));
@@ -181,6 +199,7 @@ Policy arbitrary_policy() {
     field.set(policy, *rc::gen::inRange<std::int64_t>(field.least, field.most + 1));
   }
   policy.limits.output_total = std::max(policy.limits.output_total, policy.limits.output);
+  policy.runtime = *rc::gen::element<std::string>("fastest", "auto", "process", "a-wall-of-2030");
   const auto values = *rc::gen::container<std::vector<std::string>>(rc::gen::arbitrary<std::string>());
   for (std::size_t i = 0; i < std::min<std::size_t>(values.size(), kMostMounts); ++i) {
     std::string value = json::utf8_lossy(values[i]);

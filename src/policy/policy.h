@@ -67,6 +67,10 @@ enum class Boundary : std::uint8_t { kSharedKernel, kUserSpaceKernel, kHardware 
 /// the sandbox is refused. Nothing is ever weaker in silence.
 enum class OnWeakness : std::uint8_t { kReport, kRefuse };
 
+/// How a wall is chosen if none is named.
+inline constexpr std::string_view kFastest = "fastest";  ///< the fastest that is good enough
+inline constexpr std::string_view kStrongest = "auto";   ///< the strongest that works on this host
+
 struct Policy {
   Limits limits;
   std::vector<Mount> mounts;
@@ -74,6 +78,7 @@ struct Policy {
   Network network;
   Boundary require = Boundary::kSharedKernel;
   OnWeakness on_weakness = OnWeakness::kReport;
+  std::string runtime{kFastest};  ///< a wall's name, kFastest or kStrongest; which names there are the program knows
   bool operator==(const Policy&) const = default;
 };
 

@@ -38,8 +38,8 @@ access = "read-only"
 weaknesses = "refuse"
 ```
 
-Durations are `250ms`, `30s`, `2m`, `1h`; sizes are bytes or `64K`, `256M`, `1.5G` (powers of 1024), both in quotes. Counts and
-processors are bare numbers.
+Durations are `250ms`, `30s`, `2m`, `1h`, or seconds without a unit (`--timeout 30` is `30s`); sizes are `64K`, `256M`, `1.5G` (powers
+of 1024), or bytes without a unit. In a file both stand in quotes. Counts and processors are bare numbers.
 
 ## Keys with a range
 

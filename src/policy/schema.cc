@@ -133,14 +133,21 @@ constexpr std::array kFields{
     optional(
         limit<&L::cpu_time>("limits.cpu_time", "--cpu-time", kDuration, 1, kDay,
                             "CPU time of one process; with \"none\" only the timeout and the processors bound it.")),
-    limit<&L::memory>("limits.memory", "--memory", kSize, 4 * kMebi, 16 * kTebi,
-                      "Memory of all processes and of the files in the scratch folders together; never swapped."),
+    limit<&L::memory>(
+        "limits.memory", "--memory", kSize, 4 * kMebi, 16 * kTebi,
+        "Memory of all processes and of the files in the scratch folders together; never swapped. Scratch that "
+        "lies on the disk (limits.disk) does not count."),
     limit<&L::cpu_millis>("limits.cpus", "--cpus", kProcessors, 50, 1'024'000,
                           "Processors, which may be a fraction of one."),
     limit<&L::pids>("limits.pids", "--pids", kCount, 1, 32'768, "Processes and threads at the same time."),
     limit<&L::open_files>("limits.open_files", "", kCount, 16, 1'048'576, "Open files of each process."),
-    limit<&L::disk>("limits.disk", "--disk", kSize, 64 * kKibi, 16 * kTebi,
-                    "Bytes in /tmp, /workspace, /home/user and /dev/shm together."),
+    limit<&L::disk>(
+        "limits.disk", "--disk", kSize, 64 * kKibi, 16 * kTebi,
+        "Bytes in /tmp, /workspace, /home/user and /dev/shm together. They lie in memory, of which an eighth, and a "
+        "KiB "
+        "for each of limits.inodes, stay free of them; as root, where mke2fs is installed, more than that lies on the "
+        "host's disk, in /var/tmp, and a sandbox takes 0.1 s longer to start. Elsewhere the rest does not fit, and the "
+        "attestation says so."),
     limit<&L::inodes>("limits.inodes", "", kCount, 16, 100'000'000, "Files and folders in these together."),
     limit<&L::output>("limits.output", "--output", kSize, kKibi, 1024 * kMebi,
                       "Bytes kept of stdout and of stderr, each: the first and the last half."),
@@ -161,6 +168,10 @@ constexpr std::array kFields{
     choice("require.weaknesses", "--no-weaknesses", kOnWeaknesses,
            "What happens when the host cannot enforce a clause: the attestation names it, or the sandbox is refused.",
            get_choice<&Policy::on_weakness>, set_choice<&Policy::on_weakness>),
+    text("require.runtime", "--runtime", {},
+         "The wall, by its name; \"fastest\" (the default) is the fastest that is good enough for the rest of the "
+         "policy, "
+         "\"auto\" the strongest that works on this host. `brig doctor` lists them."),
 };
 
 std::string_view noun(Kind kind) {

@@ -119,6 +119,14 @@ Result<> check_last_mount(const Policy& policy) {
   return check_mount(mounts.back(), mounts.first(mounts.size() - 1));
 }
 
+Result<> check_runtime(std::string_view name) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  if (!name.empty() && name.size() <= 32 && name.find_first_not_of(kLetters) == std::string_view::npos) return {};
+  return invalid("\"" + printable(name, 40) +
+                 "\" is no wall's name: brig doctor lists them; auto is the strongest that "
+                 "works here");
+}
+
 Result<> validate(const Policy& policy) {
   for (const Field& field : fields()) {
     if (field.is_scalar()) TRY(check_range(field, field.get(policy)).context(field.path));
@@ -132,6 +140,7 @@ Result<> validate(const Policy& policy) {
   const std::span<const Mount> mounts = policy.mounts;
   for (std::size_t i = 0; i < mounts.size(); ++i) TRY(check_mount(mounts[i], mounts.first(i)));
   TRY(check_environment(policy.environment));
+  TRY(check_runtime(policy.runtime).context("require.runtime"));
   if (policy.network.mode == NetworkMode::kNone && !policy.network.rules.empty()) {
     return invalid("network: there are rules, but the mode is none");
   }

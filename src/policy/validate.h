@@ -19,6 +19,9 @@ Result<> validate(const Policy& policy);
 /// The part of validate() that concerns the last mount: its paths, and whether it is in the way of those before it.
 Result<> check_last_mount(const Policy& policy);
 
+/// The part of validate() that concerns the wall: whether it could be one's name.
+Result<> check_runtime(std::string_view name);
+
 /// The part of validate() that concerns one variable.
 Result<> check_variable(const Variable& variable);
 

@@ -2,9 +2,10 @@
 /// Attestation: what really confines a cell, read back from the kernel after it was built and before any guest code
 /// ran.
 ///
-/// Nothing here is copied from the request. What the kernel does not tell (which filter and which Landlock rules are
-/// installed, the image, the network mode) is what the wall's own steps put there, none of which may fail. `weaknesses`
-/// names in plain words whatever was asked for and is not enforced.
+/// Nothing here is copied from the request (`choice` says how the wall was found, and is the chooser's). What the
+/// kernel does not tell (which filter and which Landlock rules are installed, the image, the network mode) is what the
+/// wall's own steps put there, none of which may fail. `weaknesses` names in plain words whatever was asked for and is
+/// not enforced.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,7 +45,15 @@ struct Attestation {
     std::string image;  ///< "host", or a template's digest
   } rootfs;
   std::string network;  ///< "none"
+  /// Where another machine attested this: everything here is its word, and no more.
+  struct Remote {
+    std::string host;
+    std::string runtime;   ///< of its own
+    std::string boundary;  ///< as it says, believed or not
+  };
+  std::optional<Remote> remote;
   std::vector<std::string> weaknesses;
+  std::string choice;  ///< why it is this wall: by whoever chose it (walls.h), empty if nobody did
 };
 
 }  // namespace brig::runtime

@@ -13,7 +13,6 @@ std::string_view status_of(const Exit& exit) {
     case Cause::kOutputLimit: return "output_limit";
     case Cause::kPidsLimit: return "pids_limit";
     case Cause::kPolicyKill: return "policy_kill";
-    case Cause::kScreened: return "screened";
     case Cause::kExpired: return "expired";
   }
   return "failed";
@@ -30,8 +29,7 @@ int exit_code_of(const Exit& exit) {
     case Cause::kDiskLimit:
     case Cause::kOutputLimit:
     case Cause::kPidsLimit: return 125;
-    case Cause::kPolicyKill:
-    case Cause::kScreened: return 126;
+    case Cause::kPolicyKill: return 126;
   }
   return kFailedExitCode;
 }

@@ -17,7 +17,6 @@ enum class Cause : std::uint8_t {
   kOutputLimit,  ///< wrote more than the policy's output_total
   kPidsLimit,    ///< could not be started: the sandbox has no process left
   kPolicyKill,   ///< the system-call filter (SIGSYS) or an audit rule ended it
-  kScreened,     ///< the pre-screen denied it; it never ran
   kExpired,      ///< the sandbox's time-to-live
 };
 

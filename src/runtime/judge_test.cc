@@ -120,7 +120,6 @@ TEST(JudgeUsage, TheHostsFiguresBeatTheGuests) {
 
 TEST(ExitCode, IsAlwaysAByte) {
   EXPECT_EQ(exit_code_of({.cause = Cause::kExited, .value = 256 + 7}), 7);
-  EXPECT_EQ(status_of({.cause = Cause::kScreened}), "screened");
   EXPECT_EQ(status_of({.cause = Cause::kExpired}), "expired");
   EXPECT_EQ(exit_code_of({.cause = Cause::kExpired}), 124);
 }

@@ -62,7 +62,7 @@ Task<Copied> copy_file(guest::Session& session, GuestPath from, const OutFile& f
   if (trouble) co_return skipped_or_error(*std::move(trouble));
   if (!read && read.error().os_error() == 0) co_return std::move(read).error();  // the session's, not the file's
   if (!read) co_return Copied{.skipped = read.error().message()};
-  if (*read > budget.count) co_return Copied{.skipped = "over the limit of bytes for all files together"};
+  if (*read > budget.count) co_return Copied{.skipped = "over the limit of bytes for all files together (--disk)"};
   auto finished = writer->finish(file.is_executable);
   if (!finished) co_return skipped_or_error(std::move(finished).error());
   co_return Copied{.size = Bytes{*read}};
@@ -82,7 +82,7 @@ OutFiles select_files(const guest::Listing& listing, std::uint64_t device, const
     } else if (entry.type != guest::FileType::kRegular) {
       file.skipped = kind_of(entry.type);
     } else if (found.files.size() >= limits.files) {
-      file.skipped = "more than " + std::to_string(limits.files) + " files";
+      file.skipped = "more than " + std::to_string(limits.files) + " files (limits.out_files)";
     } else {
       file.is_executable = (entry.mode & 0111) != 0;
       found.files.push_back(std::move(file));
@@ -118,7 +118,7 @@ Task<> collect_files(guest::Session& session, GuestPath folder, OutFiles& files,
   for (OutFile& file : files.files) {
     if (!file.skipped.empty()) continue;
     if (file.size > left) {
-      file.skipped = "over the limit of " + format(limits.bytes) + " for all files together";
+      file.skipped = "over the limit of " + format(limits.bytes) + " for all files together (--disk)";
       continue;
     }
     auto from = GuestPath::parse(folder.text() + "/" + file.path);

@@ -219,7 +219,8 @@ TEST_F(CollectTest, AFileInPlaceOfTheFolderIsAnErrorThatNamesIt) {
 TEST(OutFolderTest, SaysWhyAFolderCannotBeMade) {
   const auto folder = OutFolder::open(*HostPath::parse("/proc/brig/none"));
   ASSERT_FALSE(folder.has_value());
-  EXPECT_THAT(folder.error().message(), HasSubstr("/proc/brig/none"));
+  EXPECT_EQ(folder.error().code(), Code::kInvalidArgument);
+  EXPECT_THAT(folder.error().message(), HasSubstr("make folder /proc/brig: "));
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 /// HostInput: a descriptor of the host (brig's standard input) as a program's input, without touching its flags.
 ///
 /// The descriptor's open file is shared with whoever started us, so it must not become non-blocking: readiness comes
-/// from an epoll of its own, and what epoll refuses (regular files) is always ready.
+/// from an epoll of its own, and what epoll refuses (regular files) is always ready. What can lose its readiness again
+/// (a terminal) should be a description of our own that is non-blocking.
 #include <cstddef>
 #include <span>
 

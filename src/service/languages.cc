@@ -81,8 +81,8 @@ Result<Launch> launch_of(const Script& script) {
   const bool is_file = script.origin == Origin::kFile;
   const std::string place = is_file ? std::string(kWorkspace) + script.name
                                     : std::string(kOwnFolder) + "main" + std::string(language.extension);
-  auto program = TRY(GuestPath::parse(place).context("the program's file name"));
-  if (is_file && program.name() != script.name)
+  auto program = script.mounted ? *script.mounted : TRY(GuestPath::parse(place).context("the program's file name"));
+  if (is_file && !script.mounted && program.name() != script.name)
     return Error(Code::kInvalidArgument, "the program has no usable file name");
 
   Launch launch;
@@ -97,7 +97,7 @@ Result<Launch> launch_of(const Script& script) {
   }
   launch.argv.push_back(program.text());
   launch.argv.insert(launch.argv.end(), script.arguments.begin(), script.arguments.end());
-  launch.files.push_back({std::move(program), script.text});
+  if (!script.mounted) launch.files.push_back({std::move(program), script.text});
   return launch;
 }
 

@@ -2,6 +2,7 @@
 /// Languages: which interpreter runs a program text, and how it is started inside a sandbox.
 ///
 /// Pure: names, file names and text in, an argv and the files it needs out.
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,7 @@ struct Script {
   std::string name;  ///< the file's base name; with kCode empty
   std::string text;
   std::vector<std::string> arguments;
+  std::optional<GuestPath> mounted = {};  ///< where a mount shows the file already, beside its neighbours
 };
 
 struct GuestFile {

@@ -58,6 +58,15 @@ TEST(LaunchOf, RunsPythonUnderTheDriver) {
   EXPECT_THAT(std::string(launch.files[1].text), HasSubstr("def display"));
 }
 
+TEST(LaunchOf, RunsAFileWhereAMountShowsIt) {
+  Script script{
+      .language = &language("python"), .origin = Origin::kFile, .name = "a.py", .text = "1", .arguments = {"x"}};
+  script.mounted = *GuestPath::parse("/data/project/a.py");
+  const Launch launch = *launch_of(script);
+  EXPECT_THAT(launch.argv, ElementsAre("python3", "/tmp/.brig/driver.py", "file", "/data/project/a.py", "x"));
+  EXPECT_EQ(launch.files.size(), 2U);  // the driver's
+}
+
 TEST(LaunchOf, RefusesWhatIsNoSource) {
   Script script{.language = &language("python"), .name = "", .text = std::string(kSourceMax + 1, ' '), .arguments = {}};
   EXPECT_THAT(launch_of(script).error().message(), HasSubstr("16 MB"));

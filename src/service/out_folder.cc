@@ -4,6 +4,7 @@
 #include <linux/openat2.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,6 +53,38 @@ std::string temporary_name() {
   return name;
 }
 
+/// What a person does about the errno of a folder that cannot be made, opened or written; empty if it is no mistake of
+/// theirs.
+std::string_view mend_of(int os_error) {
+  switch (os_error) {
+    case ENOTDIR:
+    case EEXIST: return "a file is in the way, give a folder";
+    case EACCES:
+    case EPERM: return "give a folder that you may write to";
+    case EROFS: return "give a folder on a disk that can be written";
+    case ENOSPC:
+    case EDQUOT: return "make room, or give a folder on another disk";
+    case ENOENT:
+    case ELOOP:
+    case ENAMETOOLONG: return "give another folder";
+    default: return "";
+  }
+}
+
+/// What is wrong with the folder before anything runs.
+Error unusable(int os_error, const std::string& doing) {
+  const std::string_view mend = mend_of(os_error);
+  Error error = Error::system(os_error, doing);
+  return mend.empty() ? error : Error(Code::kInvalidArgument, error.message() + ": " + std::string(mend));
+}
+
+/// A disk without a free byte or file. Some file systems count neither: their totals are 0.
+bool is_full(FdRef folder) {
+  struct statvfs about{};
+  if (::fstatvfs(folder.get(), &about) != 0) return false;
+  return (about.f_blocks > 0 && about.f_bfree == 0) || (about.f_files > 0 && about.f_ffree == 0);
+}
+
 }  // namespace
 
 Result<std::vector<std::string_view>> check_guest_name(std::string_view path) {
@@ -73,15 +106,15 @@ Result<std::vector<std::string_view>> check_guest_name(std::string_view path) {
 
 Result<OutFolder> OutFolder::open(const HostPath& path) {
   const std::string& text = path.text();
-  for (std::size_t slash = text.find('/', 1); slash != std::string::npos; slash = text.find('/', slash + 1)) {
-    // What exists is left as it is; whatever else is wrong shows when the folder itself is made.
-    if (::mkdir(text.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST) break;
+  for (std::size_t slash = 0; slash != std::string::npos;) {
+    slash = text.find('/', slash + 1);
+    const std::string folder = text.substr(0, slash);
+    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return unusable(errno, "make folder " + folder);
   }
-  if (::mkdir(text.c_str(), 0755) != 0 && errno != EEXIST) return Error::last_system("make folder " + text);
   Fd folder(::open(text.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.is_open()) return Error::last_system("open folder " + text);
-  if (::faccessat(folder.get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
-    return Error::last_system("write to folder " + text);
+  if (!folder.is_open()) return unusable(errno, "open folder " + text);
+  if (::faccessat(folder.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) return unusable(errno, "write to folder " + text);
+  if (is_full(folder.ref())) return unusable(ENOSPC, "write to folder " + text);
   return OutFolder(path, std::move(folder));
 }
 
@@ -104,7 +137,7 @@ Result<> OutFolder::Writer::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Error::last_system("write \"" + printable(name_) + "\"");
+    if (written < 0) return Error::last_system("write \"" + printable(name_) + "\" for --out");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
   return {};

@@ -26,7 +26,8 @@ Result<std::vector<std::string_view>> check_guest_name(std::string_view path);
 
 class OutFolder {
  public:
-  /// Opens `path`, making it and its parents if missing.
+  /// Opens `path`, making it and its parents if missing. kInvalidArgument with what to do for a place where nothing can
+  /// be written: a file, a folder of somebody else, a disk that is full or read-only.
   static Result<OutFolder> open(const HostPath& path);
 
   /// A file that is being written. Destroying it without finish() removes what was written.

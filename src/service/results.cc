@@ -77,7 +77,7 @@ void Results::append(std::span<const std::byte> bytes) {
 
 void Results::finish() {
   if (!is_skipping_ && !line_.empty()) take_line(line_);
-  line_.clear();
+  line_ = {};  // and its memory, which a long line would keep until the end
   is_skipping_ = false;
 }
 
@@ -103,31 +103,6 @@ void Results::take_line(std::string_view line) {
     }
   }
   ++dropped_;
-}
-
-std::optional<std::string> base64_bytes(std::string_view text) {
-  if (text.size() % 4 != 0) return {};
-  std::size_t padding = 0;
-  while (padding < 2 && text.ends_with('=')) {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  std::string bytes;
-  bytes.reserve(text.size() * 3 / 4);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const std::size_t digit =
-        std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").find(c);
-    if (digit == std::string_view::npos) return {};
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      bytes += static_cast<char>(bits >> count & 0xff);
-    }
-  }
-  return bytes;
 }
 
 }  // namespace brig::service

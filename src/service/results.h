@@ -13,7 +13,7 @@
 namespace brig::service {
 
 inline constexpr std::size_t kResultLineMax = std::size_t{10} << 20;   ///< bytes of one line
-inline constexpr std::size_t kResultBytesMax = std::size_t{32} << 20;  ///< bytes kept of all lines together
+inline constexpr std::size_t kResultBytesMax = std::size_t{16} << 20;  ///< bytes kept of all lines together
 inline constexpr std::size_t kResultReadMax = 2 * kResultBytesMax;  ///< bytes read of all lines together, kept or not
 inline constexpr std::size_t kResultsMax = 256;
 inline constexpr std::size_t kFormsMax = 16;  ///< MIME types of one result
@@ -55,8 +55,5 @@ class Results {
   std::optional<ProgramError> error_;
   std::uint64_t dropped_ = 0;
 };
-
-/// The bytes of standard base64, or none if `text` is anything else.
-std::optional<std::string> base64_bytes(std::string_view text);
 
 }  // namespace brig::service

@@ -9,8 +9,12 @@
 #include "async/notifier.h"
 #include "async/task_group.h"
 #include "async/timer.h"
+#include "base/base64.h"
 #include "base/text.h"
+#include "runtime/ending.h"
 #include "runtime/judge.h"
+#include "runtime/walls.h"
+#include "service/copies.h"
 #include "service/input.h"
 
 namespace brig::service {
@@ -25,9 +29,6 @@ constexpr Milliseconds kDestroyLimit{10'000};
 /// How much longer than the command's time limit the kernel lets the sandbox live: the host's own timer comes first,
 /// and there is time to bring files out.
 constexpr Milliseconds kLifetimeSlack{10'000};
-/// After the program's end: how long its last output may take while nothing comes, and how often that is granted.
-constexpr Milliseconds kDrainGrace{100};
-constexpr int kDrainRounds = 20;
 constexpr std::size_t kInputChunk = std::size_t{64} << 10;
 
 Milliseconds since(Clock::time_point start) { return std::chrono::duration_cast<Milliseconds>(Clock::now() - start); }
@@ -71,13 +72,14 @@ class Run final : public guest::OutputSink {
  private:
   Task<> live(runtime::Cell& cell);
   Task<> start(guest::Session& session);
+  Task<> start_with_copies(guest::Session& session);
   Task<> start_after(std::vector<Task<>> writes, guest::Session& session);
   Task<> finish_start(std::vector<Task<>> writes, Task<std::unique_ptr<guest::Process>> starting);
   Task<std::unique_ptr<guest::Process>> exec(guest::Session& session);
   Task<> watch();
   Task<> collect(guest::Session& session);
   Result<> save_figures();
-  void could_not_start(const Error& error);
+  bool could_not_start(const Error& error);
   Error explained(Error error) const;
   [[nodiscard]] std::optional<std::vector<std::string>> inputs() const;
 
@@ -86,6 +88,7 @@ class Run final : public guest::OutputSink {
   TaskSpec spec_;
   RunObserver& observer_;
   Launch launch_;
+  Copies copies_;
   std::optional<OutFolder> folder_;
   std::unique_ptr<guest::Session>
       session_;  ///< until the cell is destroyed: an agent without it would end by itself meanwhile
@@ -123,15 +126,23 @@ Task<RunReport> Run::go(runtime::Runtime& runtime) {
     launch_.argv = std::get<Command>(spec_.program).argv;
   }
   if (spec_.out) {
-    CO_TRY(folder_, OutFolder::open(*spec_.out));
+    CO_TRY(folder_, OutFolder::open(*spec_.out).context("--out"));
   }
-  CO_TRY_VOID(runtime.admit(spec_.policy));
-  runtime::CellSpec cell_spec{
-      .id = spec_.id, .policy = spec_.policy, .lifetime = spec_.policy.limits.timeout + kLifetimeSlack};
-  CO_TRY(const auto cell,
-         co_await with_timeout(kStartLimit, runtime.create(std::move(cell_spec)), "creating the sandbox"));
+  policy::Policy enforced = runtime::asked_of(runtime, spec_.policy);
+  if (enforced.mounts != spec_.policy.mounts) {
+    CO_TRY(copies_, Copies::open(spec_.policy.mounts));
+  }
+  CO_TRY_VOID(runtime.admit(enforced));
+  runtime::CellSpec cell_spec{.id = spec_.id,
+                              .policy = std::move(enforced),
+                              .lifetime = spec_.policy.limits.timeout + kLifetimeSlack,
+                              .writable = spec_.writable,
+                              .root = spec_.root};
+  auto creating = runtime.create(std::move(cell_spec));
+  CO_TRY_VOID(observer_.on_requested());
+  CO_TRY(const auto cell, co_await with_timeout(kStartLimit, std::move(creating), "creating the sandbox"));
   report_.attestation = cell->attestation();
-  CO_TRY_VOID(observer_.on_created());
+  report_.attestation.choice = spec_.wall_choice;
 
   auto lived = co_await live(*cell);
   if (!lived) {
@@ -161,7 +172,9 @@ Task<RunReport> Run::go(runtime::Runtime& runtime) {
 Task<> Run::live(runtime::Cell& cell) {
   CO_TRY(session_, guest::Session::connect(executor_, cell.take_channel()));
   started_ = Clock::now();
-  auto begun = co_await with_timeout(kStartLimit, start(*session_), "starting the program");
+  auto begun =
+      co_await (copies_.is_empty() ? with_timeout(kStartLimit, start(*session_), "starting the program")
+                                   : with_timeout(kCollectLimit, start_with_copies(*session_), "bringing files in"));
   if (!begun) co_return explained(std::move(begun).error());
   if (process_) {
     TaskGroup feeding(executor_);
@@ -181,6 +194,12 @@ Task<> Run::live(runtime::Cell& cell) {
   co_return Result<>();
 }
 
+Task<> Run::start_with_copies(guest::Session& session) {
+  CO_TRY_VOID(co_await copies_.write(session));
+  started_ = Clock::now();
+  co_return co_await start(session);
+}
+
 /// Sends the files and the command when it is called and returns the waiting for the answers: one round trip, one
 /// packet.
 Task<> Run::start(guest::Session& session) {
@@ -195,11 +214,14 @@ Task<> Run::start(guest::Session& session) {
 }
 
 Task<std::unique_ptr<guest::Process>> Run::exec(guest::Session& session) {
-  return session.exec({.argv = launch_.argv,
-                       .env = environment_of(spec_.policy),
-                       .has_stdin = spec_.input.is_open(),
-                       .wants_results = true},
-                      *this);
+  const auto* command = std::get_if<Command>(&spec_.program);
+  return session.exec(
+      {.argv = launch_.argv,
+       .env = command != nullptr && command->environment ? *command->environment : environment_of(spec_.policy),
+       .cwd = command != nullptr ? command->folder : "/workspace",
+       .has_stdin = spec_.input.is_open(),
+       .wants_results = true},
+      *this);
 }
 
 /// For files of which not all goes out at the call: the command would start before its text is there.
@@ -215,29 +237,19 @@ Task<> Run::finish_start(std::vector<Task<>> writes, Task<std::unique_ptr<guest:
     process_ = *std::move(process);
     co_return Result<>();
   }
-  if (process.error().os_error() != 0) could_not_start(process.error());
-  if (observed_.word || observed_.act == HostAct::kNoProcessLeft) co_return Result<>();
+  if (could_not_start(process.error())) co_return Result<>();
   co_return std::move(process).error();
 }
 
 /// A command that does not exist ends as it does in a shell; no process left is the pids limit. Everything else is our
-/// failure.
-void Run::could_not_start(const Error& error) {
-  if (error.os_error() == EAGAIN) {
-    observed_.act = HostAct::kNoProcessLeft;
-    report_.note = "the sandbox may have no further process";
-    return;
-  }
-  const auto* command = std::get_if<Command>(&spec_.program);
-  if (command == nullptr || command->argv.empty()) return;
-  const std::string name = "\"" + printable(command->argv.front()) + "\"";
-  if (error.os_error() == ENOENT) {
-    observed_.word = runtime::GuestWord{.value = 127};
-    report_.note = "no program " + name + " inside the sandbox (PATH=/usr/local/bin:/usr/bin:/bin)";
-  } else if (error.os_error() == EACCES || error.os_error() == ENOEXEC) {
-    observed_.word = runtime::GuestWord{.value = 126};
-    report_.note = name + " cannot be executed inside the sandbox: " + error.message();
-  }
+/// failure, the interpreter that a script lacks as well.
+bool Run::could_not_start(const Error& error) {
+  auto failure = runtime::not_started(error, launch_.argv);
+  const bool is_script = std::holds_alternative<Script>(spec_.program);
+  if (!failure || (is_script && failure->observed.act != HostAct::kNoProcessLeft)) return false;
+  observed_ = std::move(failure->observed);
+  report_.note = std::move(failure->note);
+  return true;
 }
 
 Error Run::explained(Error error) const {
@@ -253,18 +265,8 @@ Task<> Run::watch() {
   if (winner.index() == 1) observed_.act = HostAct::kTimeout;
   if (winner.index() != 0) co_return Result<>();
   CO_TRY(const guest::ProcessEnd end, std::get<0>(std::move(winner)));
-  observed_.word = runtime::GuestWord{
-      .is_signalled = end.is_signalled,
-      .value = end.value,
-      .cpu = std::chrono::duration_cast<Milliseconds>(end.cpu_user + end.cpu_system),
-      .peak_memory = end.max_rss,
-      .is_disk_full = end.is_disk_full,
-  };
-  for (int round = 0; round < kDrainRounds && observed_.act == HostAct::kNone; ++round) {
-    const std::uint64_t before = seen_;
-    CO_TRY(const bool is_all, co_await process_->drain(kDrainGrace));
-    if (is_all || seen_ == before) break;
-  }
+  observed_.word = runtime::word_of(end);
+  CO_TRY_VOID(co_await runtime::drain(process_, seen_));
   co_return Result<>();
 }
 
@@ -307,7 +309,7 @@ Result<> Run::save_figures() {
   for (const RichResult& result : report_.results.items()) {
     const std::string* png = result.find("image/png");
     if (png == nullptr) continue;
-    const auto bytes = base64_bytes(*png);
+    const auto bytes = from_base64(*png);
     if (!bytes) continue;
     std::string name;
     do {
@@ -331,6 +333,9 @@ std::vector<std::string> environment_of(const policy::Policy& policy) {
       {"LANG", "C.UTF-8"},
       {"MPLBACKEND", "Agg"},             // there is no display; looking for one imports every toolkit
       {"PYTHONDONTWRITEBYTECODE", "1"},  // nobody imports it a second time, and it would be collected as output
+      // Else numpy has a thread and a buffer of 32 MB for each processor of the host, and where the memory of one
+      // process is limited, OpenBLAS tries for ever to get them.
+      {"OPENBLAS_NUM_THREADS", std::to_string(std::max(1U, (policy.limits.cpu_millis + 999) / 1000))},
   };
   for (const policy::Variable& variable : policy.environment) {
     const auto same = std::ranges::find(variables, variable.name, &policy::Variable::name);

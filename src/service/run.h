@@ -25,24 +25,29 @@ namespace brig::service {
 /// Any program, by name or path inside.
 struct Command {
   std::vector<std::string> argv;
+  std::string folder = "/workspace";                         ///< where it starts
+  std::optional<std::vector<std::string>> environment = {};  ///< "NAME=value", all of it, instead of the usual one
 };
 
 struct TaskSpec {
   std::string id;  ///< as CellSpec::id
   policy::Policy policy;
   std::variant<Script, Command> program;
+  runtime::RootImage root = {};  ///< the template; what it says of variables and limits is in `policy` already
+  std::optional<runtime::WritableRoot> writable = {};  ///< the root is being made
   FdRef input;  ///< the program's standard input; not open = /dev/null. Read as it is, never made non-blocking
-  std::optional<HostPath> out;  ///< where files and figures are written
-  bool wants_files = false;     ///< RunReport::files even without `out`
+  std::optional<HostPath> out;   ///< where files and figures are written
+  bool wants_files = false;      ///< RunReport::files even without `out`
+  std::string wall_choice = {};  ///< for the attestation: why it runs behind this wall
 };
 
 /// Hears the output while it comes.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
-  /// The sandbox exists and nothing that the guest sent has been read: the moment to give up what is not needed any
-  /// more. An Error ends the run.
-  virtual Result<> on_created() { return {}; }
+  /// The sandbox has been asked for and nothing that a guest sent has been read: the moment to give up what is not
+  /// needed any more, while somebody else builds it. An Error ends the run.
+  virtual Result<> on_requested() { return {}; }
   /// The next bytes of a stream's head (see Capture); what comes after it is in the report. A view valid during the
   /// call.
   virtual void on_head(guest::Stream stream, std::span<const std::byte> bytes) = 0;

@@ -98,6 +98,40 @@ TEST_F(RunTask, WritesALargeProgramWholly) {
   EXPECT_TRUE(written_["/tmp/.brig/main.js"] == text);
 }
 
+/// A wall that cannot show what is on this host gets copies.
+TEST_F(RunTask, CopiesFilesWhereTheyCannotBeShown) {
+  std::string folder = "/tmp/brig-copies-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string big(std::size_t{3} * guest::kWindow, 'x');
+  std::ofstream(folder + "/data") << big;
+  const auto show = [&](const std::string& from, policy::Access access = policy::Access::kReadOnly) {
+    spec_ = {.id = "test", .program = Command{{"true"}}};
+    spec_.policy.mounts = {
+        {.from = *HostPath::parse(from), .to = *GuestPath::parse("/workspace/data"), .access = access}};
+  };
+  show(folder + "/data");
+  ASSERT_TRUE(run_against_end({}).has_value());
+  EXPECT_TRUE(written_.empty());
+  ASSERT_THAT(fake_.record.created, SizeIs(1));
+  EXPECT_THAT(fake_.record.created[0].policy.mounts, SizeIs(1)) << "a wall that shows files shows them";
+
+  fake_.behaviour.may_mount = false;
+  show(folder + "/data");
+  ASSERT_TRUE(run_against_end({}).has_value());
+  EXPECT_EQ(written_["/workspace/data"], big);
+  EXPECT_THAT(fake_.record.created[1].policy.mounts, IsEmpty());
+
+  for (const auto& [from, access] :
+       {std::pair(folder, policy::Access::kReadOnly), std::pair(folder + "/data", policy::Access::kReadWrite)}) {
+    show(from, access);
+    const auto refused = run_against_end({});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), Code::kUnsupported);
+  }
+  EXPECT_THAT(fake_.record.created, SizeIs(2)) << "nothing was made for what is refused";
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(RunTask, FeedsTheInputAndEndsIt) {
   const std::string path = std::filesystem::temp_directory_path() / ("brig-run-test-" + std::to_string(::getpid()));
   std::ofstream(path) << std::string(200'000, 'i');
@@ -283,6 +317,9 @@ TEST(EnvironmentOf, LetsThePolicyReplaceAndAdd) {
   policy::Policy policy;
   policy.environment = {{"LANG", "de"}, {"X", "a=b"}};
   EXPECT_THAT(environment_of(policy), ::testing::IsSupersetOf({"LANG=de", "X=a=b", "HOME=/home/user"}));
+  EXPECT_THAT(environment_of(policy), ::testing::Contains("OPENBLAS_NUM_THREADS=1"));
+  policy.limits.cpu_millis = 1001;
+  EXPECT_THAT(environment_of(policy), ::testing::Contains("OPENBLAS_NUM_THREADS=2"));
 }
 
 }  // namespace

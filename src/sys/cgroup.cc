@@ -1,6 +1,8 @@
 #include "sys/cgroup.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -10,6 +12,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <set>
 
@@ -19,6 +23,8 @@ namespace brig::sys {
 namespace {
 
 constexpr std::size_t kControlFileLimit = 64 * 1024;
+/// Below a group: the one that an OCI runtime makes for its container.
+const std::string kBox(kContainerGroup);
 constexpr std::uint64_t kCpuPeriodUs = 100'000;  // the kernel's default period
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -138,6 +144,7 @@ CgroupTree find_cgroup_tree(std::string_view mountinfo, std::string_view self_cg
       has_v2 = true;
       const std::string parent = v2_parent(hierarchy, self_cgroup, root);
       if (parent.empty()) continue;
+      tree.freezer = parent;
       const auto controllers = v2_controllers(parent);
       if (controllers.contains("memory")) tree.memory = parent;
       if (controllers.contains("pids")) tree.pids = parent;
@@ -262,10 +269,17 @@ Result<> remove_folder(const std::string& path) {
 
 }  // namespace
 
+Result<> make_cgroup_folders(const CgroupTree& tree) {
+  for (const std::string* parent : {&tree.memory, &tree.pids, &tree.cpu}) TRY(make_top(*parent));
+  return {};
+}
+
 Result<Cgroup> Cgroup::create(const CgroupTree& tree, const std::string& name, const CgroupLimits& limits) {
   if (!tree.has_all()) return Error(Code::kUnsupported, "no cgroup can be made here: " + tree.why_not);
   Cgroup group;
   group.is_v2_ = is_v2_folder(tree.memory);
+  group.freezer_parent_ = tree.freezer;
+  group.name_ = name;
   const auto make = [&](const std::string& parent, std::string& place) -> Result<> {
     const std::string folder = TRY(make_top(parent)) + "/" + name;
     if (::mkdir(folder.c_str(), 0755) < 0) return Error::last_system("make the cgroup " + folder);
@@ -319,17 +333,179 @@ CgroupCounters Cgroup::counters() const {
   return counters;
 }
 
+namespace {
+
+/// Of one process and of the children that it has waited for: fields 14 to 17 of proc_pid_stat(5), in ticks.
+std::uint64_t ticks_of(std::string_view pid) {
+  const auto text = read_file("/proc/" + std::string(pid) + "/stat", kControlFileLimit);
+  if (!text.has_value()) return 0;
+  const std::size_t end_of_name = text->rfind(") ");  // the name may hold anything
+  if (end_of_name == std::string::npos) return 0;
+  const auto fields = split(std::string_view(*text).substr(end_of_name + 2), ' ');
+  constexpr std::size_t kFirst = 11;  // of what follows the name
+  std::uint64_t total = 0;
+  for (std::size_t i = kFirst; i < kFirst + 4 && i < fields.size(); ++i) {
+    std::uint64_t ticks = 0;
+    std::from_chars(fields[i].data(), fields[i].data() + fields[i].size(), ticks);
+    total += ticks;
+  }
+  return total;
+}
+
+/// A process that ended was waited for by its parent or by the group's first process, so the living know of all.
+Milliseconds cpu_by_process(const std::string& folder) {
+  const auto text = read_file(folder + "/cgroup.procs", kControlFileLimit);
+  const long ticks_a_second = ::sysconf(_SC_CLK_TCK);
+  if (!text.has_value() || ticks_a_second <= 0) return Milliseconds(0);
+  std::uint64_t ticks = 0;
+  for (std::string_view pid : split(*text, '\n')) ticks += ticks_of(pid);
+  return Milliseconds(static_cast<std::int64_t>(ticks * 1000 / static_cast<std::uint64_t>(ticks_a_second)));
+}
+
+}  // namespace
+
+CgroupUse Cgroup::use() const {
+  CgroupUse use;
+  if (memory_.empty()) return use;
+  use.memory = Bytes{read_number(memory_ + (is_v2_ ? "/memory.current" : "/memory.usage_in_bytes")).value_or(0)};
+  use.pids = read_number(pids_ + "/pids.current").value_or(0);
+  if (is_v2_) {
+    use.cpu = Milliseconds(static_cast<std::int64_t>(read_keyed(cpu_ + "/cpu.stat", "usage_usec") / 1000));
+  } else if (const auto nanoseconds = read_number(cpu_ + "/cpuacct.usage")) {
+    use.cpu = Milliseconds(static_cast<std::int64_t>(*nanoseconds / 1'000'000));
+  } else {
+    use.cpu = cpu_by_process(pids_);
+  }
+  return use;
+}
+
+Result<> Cgroup::set_limits(const CgroupLimits& limits) {
+  TRY(limit_memory(memory_, is_v2_, limits.memory));
+  TRY(write_file(pids_ + "/pids.max", std::to_string(limits.pids)));
+  TRY(limit_cpu(cpu_, is_v2_, limits.cpu_millis));
+  // v2 keeps its peak for whoever reads it without having reset it over the same descriptor.
+  if (!is_v2_) TRY(write_file(memory_ + "/memory.max_usage_in_bytes", "0"));
+  return {};
+}
+
+Result<std::string> Cgroup::v2_folder() {
+  if (is_v2_) return memory_;
+  if (freezer_parent_.empty()) return Error(Code::kUnsupported, "no cgroup v2 hierarchy can be used here");
+  TRY(make_freezer());
+  return freezer_;
+}
+
+Result<> Cgroup::make_freezer() {
+  if (!freezer_.empty()) return {};
+  const std::string top = freezer_parent_ + "/brig";
+  TRY(make_folder(top));
+  if (::mkdir((top + "/" + name_).c_str(), 0755) < 0) return Error::last_system("make the cgroup " + top + "/" + name_);
+  freezer_ = top + "/" + name_;
+  return {};
+}
+
 Result<> Cgroup::destroy() {
   join_files_.clear();
   clone_target_.reset();
-  std::set<std::string> folders{memory_, pids_, cpu_};
+  std::set<std::string> folders{memory_, pids_, cpu_, freezer_};
+  const std::string& v2 = is_v2_ ? memory_ : freezer_;
   Result<> worst;
+  if (!v2.empty()) worst = remove_folder(v2 + "/" + kBox);
   for (const std::string& folder : folders) {
     auto removed = remove_folder(folder);
     if (!removed.has_value()) worst = std::move(removed);
   }
-  if (worst.has_value()) memory_ = pids_ = cpu_ = std::string();
+  if (worst.has_value()) memory_ = pids_ = cpu_ = freezer_ = std::string();
   return worst;
+}
+
+namespace {
+
+/// The lines of a cgroup.procs file that are not in `known`.
+std::vector<std::string> members(const std::string& folder, const std::set<std::string, std::less<>>& known) {
+  std::vector<std::string> pids;
+  const auto text = read_file(folder + "/cgroup.procs", 1 << 20);
+  if (!text.has_value()) return pids;
+  for (std::string_view line : split(*text, '\n')) {
+    if (!line.empty() && !known.contains(line)) pids.emplace_back(line);
+  }
+  return pids;
+}
+
+/// Brings everything that is in the group `from` into `to` as well, another hierarchy's. `to` must be frozen: what has
+/// arrived makes no more processes, so this ends.
+Result<> gather(const std::string& from, const std::string& to, std::chrono::steady_clock::time_point until) {
+  while (true) {
+    const auto there = members(to, {});
+    const auto missing = members(from, {there.begin(), there.end()});
+    if (missing.empty()) return {};
+    if (std::chrono::steady_clock::now() > until)
+      return Error(Code::kDeadline, "the processes of " + from + " could not be stopped in time");
+    for (const std::string& pid : missing) {
+      auto moved = write_file(to + "/cgroup.procs", pid);
+      if (!moved.has_value() && moved.error().os_error() != ESRCH) return moved;  // else it has ended meanwhile
+    }
+  }
+}
+
+Result<> await_frozen(const std::string& folder, std::chrono::steady_clock::time_point until) {
+  const std::string path = folder + "/cgroup.events";
+  const Fd events = TRY(open(path, O_RDONLY));
+  while (read_keyed(path, "frozen") != 1) {
+    if (std::chrono::steady_clock::now() > until)
+      return Error(Code::kDeadline, "the processes of " + folder + " do not stop");
+    constexpr int kLookAgainMs = 20;  // the kernel says when the file changes; a change before the call is missed
+    pollfd changed{events.get(), POLLPRI, 0};
+    (void)::poll(&changed, 1, kLookAgainMs);
+  }
+  return {};
+}
+
+}  // namespace
+
+namespace {
+
+/// The group that an OCI runtime has made below `folder`: all of the guest is in it, and nothing may be moved beside
+/// it.
+std::optional<std::string> box_of(const std::string& folder) {
+  if (folder.empty() || ::access((folder + "/" + kBox).c_str(), F_OK) != 0) return {};
+  return folder + "/" + kBox;
+}
+
+}  // namespace
+
+Result<> freeze_folder(const std::string& folder, Milliseconds limit) {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  auto written = write_file(folder + "/cgroup.freeze", "1");
+  if (!written.has_value() && written.error().os_error() == ENOENT)
+    return Error(Code::kUnsupported, "this kernel cannot freeze a group (Linux 5.2 and newer can)");
+  if (!written.has_value()) return written;
+  auto frozen = await_frozen(folder, until);
+  if (!frozen.has_value()) (void)thaw_folder(folder);
+  return frozen;
+}
+
+Result<> thaw_folder(const std::string& folder) { return write_file(folder + "/cgroup.freeze", "0"); }
+
+Result<> Cgroup::freeze(Milliseconds limit) {
+  if (freezer_parent_.empty())
+    return Error(Code::kUnsupported, "no cgroup v2 hierarchy with a freezer can be used here");
+  if (is_v2_) return freeze_folder(memory_, limit);
+  if (const auto box = box_of(freezer_)) return freeze_folder(*box, limit);
+  const auto until = std::chrono::steady_clock::now() + limit;
+  TRY(make_freezer());
+  TRY(write_file(freezer_ + "/cgroup.freeze", "1"));
+  auto frozen = gather(memory_, freezer_, until);
+  if (frozen.has_value()) frozen = await_frozen(freezer_, until);
+  if (!frozen.has_value()) (void)thaw();
+  return frozen;
+}
+
+Result<> Cgroup::thaw() {
+  if (is_v2_) return thaw_folder(memory_);
+  if (freezer_.empty()) return {};  // never frozen
+  if (const auto box = box_of(freezer_)) return thaw_folder(*box);
+  return thaw_folder(freezer_);
 }
 
 namespace {
@@ -346,25 +522,36 @@ void kill_members(const std::string& folder) {
   }
 }
 
+std::set<std::string> parents_of(const CgroupTree& tree) { return {tree.memory, tree.pids, tree.cpu, tree.freezer}; }
+
 }  // namespace
 
 Result<> remove_cgroup(const CgroupTree& tree, const std::string& name) {
-  const std::set<std::string> parents{tree.memory, tree.pids, tree.cpu};
+  const std::set<std::string> parents = parents_of(tree);
   Result<> worst;
   for (const std::string& parent : parents) {
     if (parent.empty()) continue;
     const std::string folder = parent + "/brig/" + name;
     if (::access(folder.c_str(), F_OK) != 0) continue;
     if (!write_file(folder + "/cgroup.kill", "1").has_value()) kill_members(folder);
+    const std::string box = folder + "/" + kBox;
+    if (::access(box.c_str(), F_OK) == 0) (void)remove_folder(box);
     auto removed = remove_folder(folder);
     if (!removed.has_value()) worst = std::move(removed);
   }
   return worst;
 }
 
+bool cgroup_is_gone(const CgroupTree& tree, const std::string& name) {
+  const std::set<std::string> parents = parents_of(tree);
+  return std::ranges::all_of(parents, [&](const std::string& parent) {
+    return parent.empty() || ::access((parent + "/brig/" + name).c_str(), F_OK) != 0;
+  });
+}
+
 std::vector<std::string> cgroup_folders(const CgroupTree& tree) {
   std::vector<std::string> folders;
-  for (const std::string& parent : std::set<std::string>{tree.memory, tree.pids, tree.cpu}) {
+  for (const std::string& parent : parents_of(tree)) {
     if (!parent.empty() && ::access((parent + "/brig").c_str(), F_OK) == 0) folders.push_back(parent + "/brig");
   }
   return folders;
@@ -382,6 +569,7 @@ void sweep_cgroups(const CgroupTree& tree, Milliseconds age) {
       if (::fstatat(::dirfd(folder.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0) continue;
       if ((now.tv_sec - info.st_mtim.tv_sec) * 1000 < age.count())
         continue;  // perhaps its first process has not joined yet
+      (void)::unlinkat(::dirfd(folder.get()), (std::string(entry->d_name) + "/" + kBox).c_str(), AT_REMOVEDIR);
       (void)::unlinkat(::dirfd(folder.get()), entry->d_name, AT_REMOVEDIR);  // refused (EBUSY) while a process is in it
     }
   }

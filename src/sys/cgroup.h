@@ -25,8 +25,11 @@ struct CgroupTree {
   std::string memory;  ///< parent folder for new groups; on v2 the three are the same
   std::string pids;
   std::string cpu;
+  std::string freezer;  ///< parent on a v2 hierarchy, whose freezer needs no controller: also where the rest is v1
   std::string why_not;  ///< if something is missing: the reason, for people
   [[nodiscard]] bool has_all() const { return !memory.empty() && !pids.empty() && !cpu.empty(); }
+  /// v1's own freezer is not used: what it holds cannot be killed, and would outlive whoever held it.
+  [[nodiscard]] bool may_freeze() const { return has_all() && !freezer.empty(); }
   bool operator==(const CgroupTree&) const = default;
 };
 
@@ -49,6 +52,15 @@ struct CgroupCounters {
   std::uint64_t pids_refusals = 0;
 };
 
+/// What a group uses at this moment.
+struct CgroupUse {
+  Bytes memory;
+  std::uint64_t pids = 0;
+  Milliseconds cpu{0};  ///< by all its processes, ended ones as well
+};
+
+inline constexpr std::string_view kContainerGroup = "box";
+
 class Cgroup {
  public:
   /// Makes the group `brig/<name>` in every controller of the tree and sets the limits: memory without swap, pids, cpu.
@@ -67,24 +79,51 @@ class Cgroup {
   /// v2: the open folder for clone3; not open on v1.
   [[nodiscard]] FdRef clone_target() const { return clone_target_.ref(); }
 
+  /// Sets them anew, and the peak of memory back to what is used now (v1 only). kSystem EBUSY if more is used already.
+  Result<> set_limits(const CgroupLimits& limits);
+  /// The group's folder in the v2 hierarchy, made there if all limits are v1's: where an OCI runtime may make a group
+  /// `kContainerGroup`, which destroy() removes as well. kUnsupported without such a hierarchy.
+  Result<std::string> v2_folder();
+
   /// The limits as the kernel has them now.
   [[nodiscard]] Result<CgroupLimits> read_limits() const;
   [[nodiscard]] CgroupCounters counters() const;
+  /// Zeros for what cannot be read. On v1 without cpuacct beside cpu, processor time is added up from /proc.
+  [[nodiscard]] CgroupUse use() const;
+  /// Stops every process, and returns when all have stopped; blocks for `limit` at most (kDeadline, and nothing is
+  /// stopped). What is stopped can still be killed. kUnsupported where the tree may not freeze.
+  Result<> freeze(Milliseconds limit);
+  /// Lets them go on.
+  Result<> thaw();
   /// Removes the group. Every process must have ended; EBUSY right after that is retried for a moment.
   Result<> destroy();
 
  private:
   Cgroup() = default;
+  Result<> make_freezer();
   bool is_v2_ = false;
   std::string memory_;
   std::string pids_;
   std::string cpu_;
+  std::string freezer_parent_;
+  std::string name_;
+  std::string freezer_;  ///< hybrid: made when first used, because few are ever stopped and each folder costs
   std::vector<Fd> join_files_;
   Fd clone_target_;
 };
 
+/// Stops, or lets go on, the processes of the v2 group in `folder`: see Cgroup::freeze().
+Result<> freeze_folder(const std::string& folder, Milliseconds limit);
+Result<> thaw_folder(const std::string& folder);
+
 /// Kills and removes the group `brig/<name>` left behind by a process that died. Nothing to do is no error.
 Result<> remove_cgroup(const CgroupTree& tree, const std::string& name);
+
+/// Whether nothing is left of the group `brig/<name>`. Asks only.
+bool cgroup_is_gone(const CgroupTree& tree, const std::string& name);
+
+/// Makes the folders brig/ that hold all groups, where they are missing.
+Result<> make_cgroup_folders(const CgroupTree& tree);
 
 /// The folders brig/ that hold all groups, as far as they exist.
 std::vector<std::string> cgroup_folders(const CgroupTree& tree);

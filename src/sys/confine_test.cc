@@ -1,7 +1,9 @@
 #include "sys/confine.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +50,41 @@ TEST_F(Confined, WritesOnlyWhereItMay) {
             }),
             0);
   EXPECT_FALSE(std::filesystem::exists("/tmp/brig-must-not-exist"));
+}
+
+TEST_F(Confined, UsesAndReadsWhatIsNamed) {
+  const std::vector<std::string> usable{"/dev/null"};
+  const std::vector<std::string> readable{"/etc/passwd", "/usr", "/no/such/file"};
+  EXPECT_EQ(in_child([&] {
+              if (!confine_self({.writable = folder_, .usable = usable, .readable = readable}).has_value()) return 1;
+              if (!open("/dev/null", O_RDWR).has_value()) return 2;
+              if (!open("/etc/passwd", O_RDONLY).has_value() || !open("/usr/bin", O_RDONLY).has_value()) return 3;
+              if (open("/etc/passwd", O_RDWR).has_value() || open("/usr/x", O_WRONLY | O_CREAT, 0600)) return 4;
+              if (open("/etc/group", O_RDONLY).has_value() || open("/dev/zero", O_RDONLY).has_value()) return 5;
+              return 0;
+            }),
+            0);
+}
+
+TEST_F(Confined, MakesNoConnectionAndBindsNoPort) {
+  if (landlock_abi() < 4) GTEST_SKIP() << "this kernel's Landlock knows no network";
+  const auto bind_and_connect = [](bool has_network) {
+    return in_child([has_network] {
+      if (!confine_self({.has_network = has_network}).has_value()) return 100;
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      const auto* at = reinterpret_cast<const sockaddr*>(&address);
+      const Fd bound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const bool binds = ::bind(bound.get(), at, sizeof address) == 0;
+      address.sin_port = htons(1);
+      const Fd connected(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const bool is_refused_by_us = ::connect(connected.get(), at, sizeof address) < 0 && errno == EACCES;
+      return (binds ? 1 : 0) + (is_refused_by_us ? 2 : 0);
+    });
+  };
+  EXPECT_EQ(bind_and_connect(true), 1);
+  EXPECT_EQ(bind_and_connect(false), 2);
 }
 
 TEST_F(Confined, ExecutesNothing) {

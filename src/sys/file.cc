@@ -1,11 +1,15 @@
 #include "sys/file.h"
 
+#include <dirent.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <memory>
+#include <vector>
 
 namespace brig::sys {
 namespace {
@@ -32,21 +36,19 @@ Result<Fd> open(const std::string& path, int flags, unsigned mode) {
 }
 
 Result<std::string> read_all(FdRef fd, std::size_t limit) {
+  // Most of what is read is one of the kernel's small files: pieces on the stack, and a text as large as it needs to
+  // be.
+  std::array<char, 4096> piece;
   std::string text;
-  std::size_t used = 0;
   while (true) {
-    text.resize(std::min(limit + 1, std::max<std::size_t>(used * 2, 4096)));
-    if (used == text.size())
-      return Error(Code::kExhausted, "the file is larger than " + std::to_string(limit) + " bytes");
-    const ssize_t count = ::read(fd.get(), text.data() + used, text.size() - used);
+    const ssize_t count = ::read(fd.get(), piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return Error::last_system("read");
-    if (count == 0) break;
-    used += static_cast<std::size_t>(count);
+    if (count == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(count));
+    if (text.size() > limit)
+      return Error(Code::kExhausted, "the file is larger than " + std::to_string(limit) + " bytes");
   }
-  if (used > limit) return Error(Code::kExhausted, "the file is larger than " + std::to_string(limit) + " bytes");
-  text.resize(used);
-  return text;
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
@@ -67,6 +69,70 @@ Result<> write_all(FdRef fd, std::string_view bytes) {
 Result<> write_file(const std::string& path, std::string_view text) {
   const Fd fd = TRY(open(path, O_WRONLY));
   return write_all(fd.ref(), text).context(path);
+}
+
+namespace {
+
+struct Level {
+  dev_t device = 0;
+  ino_t inode = 0;
+  std::string name;  ///< of the folder below it that is being emptied
+};
+
+Result<Fd> open_folder(FdRef parent, const char* name) {
+  Fd folder(::openat(parent.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder.is_open()) return Error::last_system("open a folder");
+  return folder;
+}
+
+/// Removes what is no folder; the name of the first folder that is found, or none.
+Result<std::string> remove_files(FdRef folder) {
+  Fd again = TRY(open_folder(folder, "."));
+  const std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> list(::fdopendir(again.get()));
+  if (list == nullptr) return Error::last_system("list a folder");
+  (void)again.release();                                       // the list's now
+  while (const dirent* const entry = ::readdir(list.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    if (::unlinkat(folder.get(), name.c_str(), 0) == 0 || errno == ENOENT) continue;
+    if (errno == EISDIR || errno == EPERM) return name;
+    return Error::last_system("remove a file");
+  }
+  return std::string();
+}
+
+Result<> empty_folder(Fd folder) {
+  std::vector<Level> above;  // names and identities: a tree may be deeper than there are descriptors
+  while (true) {
+    const std::string name = TRY(remove_files(folder.ref()));
+    struct stat info = {};
+    if (::fstat(folder.get(), &info) != 0) return Error::last_system("look at a folder");
+    if (!name.empty()) {
+      Fd below = TRY(open_folder(folder.ref(), name.c_str()));
+      above.push_back({.device = info.st_dev, .inode = info.st_ino, .name = name});
+      folder = std::move(below);
+      continue;
+    }
+    if (above.empty()) return {};
+    Fd parent = TRY(open_folder(folder.ref(), ".."));
+    const Level& level = above.back();
+    if (::fstat(parent.get(), &info) != 0) return Error::last_system("look at a folder");
+    if (info.st_dev != level.device || info.st_ino != level.inode)
+      return Error(Code::kInternal, "a folder was moved away while it was emptied");
+    if (::unlinkat(parent.get(), level.name.c_str(), AT_REMOVEDIR) != 0) return Error::last_system("remove a folder");
+    folder = std::move(parent);
+    above.pop_back();
+  }
+}
+
+}  // namespace
+
+Result<> remove_tree(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+  auto emptied = [&]() -> Result<> { return empty_folder(TRY(open_folder(FdRef(AT_FDCWD), path.c_str()))); }();
+  if (!emptied) return std::move(emptied).context("remove " + path);
+  if (::rmdir(path.c_str()) != 0) return Error::last_system("remove " + path);
+  return {};
 }
 
 Result<> set_nonblocking(FdRef fd, bool is_nonblocking) {

@@ -23,6 +23,10 @@ Result<> write_all(FdRef fd, std::string_view bytes);
 /// Opens an existing file for writing and writes `text` in one go (kernel control files take one write).
 Result<> write_file(const std::string& path, std::string_view text);
 
+/// A folder and everything below it. Follows no link, and walks with descriptors, so that nobody who owns a folder in
+/// it can lead us elsewhere.
+Result<> remove_tree(const std::string& path);
+
 /// Sets or clears O_NONBLOCK.
 Result<> set_nonblocking(FdRef fd, bool is_nonblocking);
 

@@ -74,6 +74,19 @@ Result<std::optional<Child>> clone(std::uint64_t flags, FdRef cgroup) {
   return std::optional<Child>(Child(Fd(pidfd), static_cast<pid_t>(pid)));
 }
 
+void close_all_but(std::span<const FdRef> kept) {
+  std::vector<unsigned> numbers;
+  for (const FdRef fd : kept) numbers.push_back(static_cast<unsigned>(fd.get()));
+  std::ranges::sort(numbers);
+  unsigned from = STDERR_FILENO + 1;
+  for (const unsigned number : numbers) {
+    if (number < from) continue;
+    if (number > from) ::syscall(SYS_close_range, from, number - 1, 0);
+    from = number + 1;
+  }
+  ::syscall(SYS_close_range, from, ~0U, 0);
+}
+
 bool is_single_threaded() {
   struct stat tasks = {};
   // A folder has two links and one for each folder in it (proc(5): one a thread).

@@ -49,6 +49,9 @@ class Child {
 /// on. `cgroup`: an open cgroup v2 folder to be born in, or not open.
 Result<std::optional<Child>> clone(std::uint64_t flags, FdRef cgroup);
 
+/// In a child that goes on without an exec: closes everything but these and the standard streams.
+void close_all_but(std::span<const FdRef> kept);
+
 /// Whether this process has exactly one thread: only such a one may go on running C++ in a fork of itself.
 bool is_single_threaded();
 

@@ -28,12 +28,19 @@ class Install(unittest.TestCase):
         self.assertIn("bin/brig", found)
         self.assertIn("libexec/brig/brig-launch", found)
         self.assertIn("libexec/brig/brig-init", found)
-        self.assertEqual([f for f in found if not f.startswith(("bin/brig", "libexec/brig/brig-"))], [])
+        self.assertIn("libexec/brig/brigd", found)
+        self.assertEqual([f for f in found if not f.startswith(("bin/brig", "libexec/brig/brig"))], [])
 
     def test_programs_are_static(self):
-        for name in ("bin/brig", "libexec/brig/brig-launch", "libexec/brig/brig-init"):
+        for name in ("bin/brig", "libexec/brig/brig-launch", "libexec/brig/brig-init", "libexec/brig/brigd"):
             with open(os.path.join(self.prefix, name), "rb") as program:
                 self.assertNotIn(b"/lib64/ld-linux", program.read(), name)
+
+    def test_brig_finds_the_daemon_and_its_client(self):
+        for command in ("serve", "sandbox", "keys"):
+            done = self.brig(command, "--help")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("Usage: brig " + command, done.stdout)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root: makes sandboxes as the installed program does")
     def test_the_installed_program_runs(self):

@@ -1,17 +1,28 @@
 #!/usr/bin/python3
 """brig run from its command line, in real sandboxes: what a user meets, and what a user does wrong."""
 import base64
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
+import select
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
 BRIG = os.environ.get("BRIG", os.path.join(os.path.dirname(__file__), "../../build/dev/bin/brig"))
 HAS_NODE = os.path.exists("/usr/bin/node")
 HAS_MATPLOTLIB = subprocess.run(["/usr/bin/python3", "-c", "import matplotlib"], capture_output=True).returncode == 0
+
+
+def flags_short(flags, name):
+    """The spelling of a flag that a usage line shows: the first of its names."""
+    return next(names.split(",")[0] for names in flags if name in names.split(","))
 
 
 class Ran:
@@ -63,6 +74,11 @@ class Programs(RunCase):
         ran = self.run_brig("-c", "print(6*7)")
         self.assertEqual((ran.code, ran.out, ran.err), (0, "42\n", ""))
 
+    def test_under_sudo(self):
+        # Whose default is that nothing may leave a core file.
+        done = subprocess.run(["/bin/sh", "-c", 'ulimit -c 0; "$0" run -c "print(6*7)"', BRIG], capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (0, b"42\n"), done.stderr)
+
     def test_code_that_looks_like_a_flag(self):
         self.assertEqual(self.run_brig("-c", "-1").code, 0)
 
@@ -70,6 +86,29 @@ class Programs(RunCase):
         self.write("show.py", "import sys, os\nprint(sys.argv, os.getcwd(), __file__)\n")
         ran = self.run_brig("show.py", "--", "a", "--flag", "--")
         self.assertEqual(ran.out, "['/workspace/show.py', 'a', '--flag', '--'] /workspace /workspace/show.py\n")
+
+    def test_a_file_of_a_folder_given_with_in_runs_beside_its_neighbours(self):
+        os.mkdir(os.path.join(self.folder, "proj"))
+        self.write("proj/lib.py", "value = 7\n")
+        self.write("proj/main.py", "import lib, os, sys\nprint(lib.value, sys.argv, os.getcwd(), sys.path[0])\n")
+        self.write("proj/lib.sh", "hi() { echo hi; }\n")
+        self.write("proj/main.sh", '. "$(dirname "$0")/lib.sh"; hi; pwd\n')
+        ran = self.run_brig("--json", "--in", "proj", "proj/main.py", "--", "x")
+        self.assertEqual(ran.json()["stdout"], "7 ['/workspace/proj/main.py', 'x'] /workspace /workspace/proj\n")
+        self.assertEqual(ran.json()["files"], [])
+        self.assertEqual(self.run_brig("--in", "proj:/data", "proj/main.sh").out, "hi\n/workspace\n")
+        if HAS_NODE:
+            self.write("proj/lib.js", "exports.value = 7\n")
+            self.write("proj/main.js", "console.log(require('./lib').value, process.cwd())\n")
+            ran = self.run_brig("--memory", "512M", "--in", self.folder + "/./proj", "proj/main.js")
+            self.assertEqual(ran.out, "7 /workspace\n")
+
+    def test_a_file_that_a_folder_given_with_in_does_not_show_runs_alone(self):
+        os.mkdir(os.path.join(self.folder, "proj"))
+        self.write("outside.py", "print(__file__)\n")
+        os.symlink("../outside.py", os.path.join(self.folder, "proj/link.py"))  # inside, it leads nowhere
+        self.assertEqual(self.run_brig("--in", "proj", "proj/link.py").out, "/workspace/link.py\n")
+        self.assertEqual(self.run_brig("--in", "proj", "outside.py").out, "/workspace/outside.py\n")
 
     def test_code_from_stdin(self):
         ran = self.run_brig("-", stdin=b"import sys; print(repr(sys.stdin.read()))")
@@ -149,6 +188,57 @@ class Input(RunCase):
         self.assertEqual(ran.out, "a,b\nkept\n")
 
 
+class Terminal(RunCase):
+    def session(self, *arguments, typed=b"", soon=None, later=b""):
+        """Types before the program is there, Ctrl-C `soon` seconds after its start, and `later` when the first output came; returns
+        the exit code and all output."""
+        master, slave = pty.openpty()
+        os.write(master, typed)
+        process = subprocess.Popen([BRIG, "run", *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(slave)
+        self.addCleanup(os.close, master)
+        os.set_blocking(master, False)
+        if soon is not None:
+            time.sleep(soon)
+            os.write(master, b"\x03")
+        text = b""
+        deadline = time.monotonic() + 30
+        is_over = False
+        while not is_over:
+            is_over = process.poll() is not None  # and then once more, for its last words
+            if time.monotonic() > deadline:
+                process.kill()
+                process.wait()
+                self.fail("it hangs; so far: %r" % text[-200:])
+            select.select([master], [], [], 0.01)
+            with contextlib.suppress(OSError):  # nothing there, or the other end is closed
+                text += os.read(master, 65536)
+                if later and b"up" in text:
+                    os.write(master, later)
+                    later = b""
+        return process.returncode, text
+
+    def test_type_ahead_is_the_programs_input(self):
+        code, text = self.session("--", "bash", typed=b"echo one\n" + b"echo $((6 * 7))\nexit 3\n")
+        self.assertEqual(code, 3)
+        self.assertIn(b"\n42\r\n", text)
+
+    def test_end_of_file_is_passed(self):
+        self.assertEqual(self.session("--", "cat", typed=b"some\n\x04")[0], 0)
+
+    def test_control_c_that_throws_type_ahead_away(self):
+        # The terminal announces lines, and Ctrl-C takes them back: a read that waits for them would never see the signal.
+        for _ in range(20):
+            code, _ = self.session("--", "bash", "-c", "echo up; exec cat", typed=b"x\n" * 1500, later=b"\x03")
+            self.assertIn(code, (130, -signal.SIGINT))
+
+    def test_control_c_while_the_sandbox_is_made(self):
+        for i in range(100):
+            code, text = self.session("--", "cat", soon=i % 20 * 0.0005)
+            self.assertIn(code, (130, -signal.SIGINT), text)
+
+
 class Endings(RunCase):
     def status(self, *arguments, **options):
         ran = self.run_brig("--json", *arguments, **options)
@@ -201,8 +291,41 @@ class Endings(RunCase):
     def test_a_person_is_told(self):
         ran = self.run_brig("--timeout", "200ms", "--", "sleep", "5")
         self.assertEqual(ran.code, 124)
-        self.assertIn("brig: the program ended with timeout", ran.err)
+        self.assertIn("brig: the program ended with timeout (200ms; raise it with --timeout 400ms)", ran.err)
         self.assertEqual(self.run_brig("-q", "--timeout", "200ms", "--", "sleep", "5").err, "")
+
+    def test_a_person_is_told_which_flag_raises_a_limit(self):
+        fork = "for i in $(seq 20); do sleep 1 & done 2>/dev/null; true"
+        for arguments, words in (
+            (("--memory", "64M", "-c", "x = bytearray(1 << 30)"), "memory_limit (64M; raise it with --memory 128M)"),
+            (("--cpu-time", "1s", "-c", "while True: pass"), "cpu_limit (1s; raise it with --cpu-time 2s)"),
+            (("--disk", "4M", "-c", "open('big', 'wb').write(b'x' * (8 << 20))"), "disk (4M; raise it with --disk 8M)"),
+            (("--pids", "8", "--lang", "bash", "-c", fork), "pids (8; raise it with --pids 16)"),
+            (("--output", "1K", "-c", "print('x' * 2000)"), "output (1K; raise it with --output 2K)"),
+        ):
+            with self.subTest(arguments):
+                self.assertIn(words, self.run_brig(*arguments).err)
+        self.write("p.toml", '[limits]\noutput = "1K"\noutput_total = "64K"\n')
+        ran = self.run_brig("--policy", "p.toml", "-c", "while True: print('x' * 100)")
+        self.assertIn('output_limit (64K; raise it with limits.output_total = "128K" in a --policy file)', ran.err)
+
+    def test_a_person_is_told_that_there_is_no_network(self):
+        hint = "brig: this sandbox has no network (network = none)\n"
+        code = "import urllib.request; urllib.request.urlopen('http://example.com')"
+        self.assertTrue(self.run_brig("-c", code).err.endswith(hint))
+        code = "import socket; socket.create_connection(('192.0.2.1', 80))"
+        self.assertTrue(self.run_brig("-c", "import sys; print('x' * (3 << 20), file=sys.stderr)\n" + code).err.endswith(hint))
+        caught = "try:\n  %s\nexcept OSError as e: print(e, file=__import__('sys').stderr)" % code
+        self.assertNotIn(hint, self.run_brig("-c", caught).err)  # the program did not fail
+        self.assertNotIn(hint, self.run_brig("-c", "1/0").err)
+        self.assertNotIn(hint, self.run_brig("-q", "-c", code).err)
+
+    def test_a_person_is_told_where_modules_come_from(self):
+        self.assertIn("python3-NAME", self.run_brig("-c", "import no_such_module").err)
+        os.mkdir(os.path.join(self.folder, "site"))
+        self.write("site/no_such_module.py", "print('found')\n")
+        ran = self.run_brig("--in", "site", "--env", "PYTHONPATH=/workspace/site", "-c", "import no_such_module")
+        self.assertEqual((ran.out, ran.err), ("found\n", ""))
 
     def test_report_names_the_six_bars(self):
         err = self.run_brig("--report", "--", "true").err
@@ -265,10 +388,30 @@ class Output(RunCase):
 
     def test_out_that_cannot_be_written(self):
         self.write("file", "")
-        ran = self.run_brig("--out", "file/x", "--", "true")
-        self.assertEqual(ran.code, 125)
-        self.assertIn("file/x", ran.err)
-        self.assertEqual(self.run_brig("--out", "/proc/brig", "--", "true").code, 125)
+        for out, words in (("file/x", "a file is in the way"), ("file", "a file is in the way"), ("/proc/brig", "folder")):
+            with self.subTest(out):
+                ran = self.run_brig("--out", out, "--", "echo", "started")
+                self.assertEqual((ran.code, ran.out), (2, ""))
+                self.assertRegex(ran.err, r"\Abrig: --out: .*%s.*%s.*\n\Z" % (out, words))
+        os.mkdir(os.path.join(self.folder, "mine"), 0o700)
+        os.chmod(self.folder, 0o755)
+        ran = self.run_brig("--out", "mine", "--", "echo", "started", user=65534, group=65534, extra_groups=[])
+        self.assertEqual((ran.code, ran.out), (2, ""))
+        self.assertIn("--out: open folder", ran.err)
+        self.assertIn("that you may write to", ran.err)
+
+    def test_out_on_a_disk_that_is_full_before_the_start(self):
+        full = os.path.join(self.folder, "full")
+        os.mkdir(full)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", full], check=True)
+        try:
+            with open(os.path.join(full, "all"), "wb") as file:
+                file.write(b"x" * (64 << 10))
+            ran = self.run_brig("--out", full, "--", "echo", "started")
+        finally:
+            subprocess.run(["umount", full], check=True)
+        self.assertEqual((ran.code, ran.out), (2, ""))
+        self.assertRegex(ran.err, "--out: .*No space left.*make room")
 
     def test_out_on_a_full_disk(self):
         full = os.path.join(self.folder, "full")
@@ -280,7 +423,7 @@ class Output(RunCase):
         finally:
             subprocess.run(["umount", full], check=True)
         self.assertEqual((ran.code, ran.out), (125, "done\n"))
-        self.assertIn("No space left", ran.err)
+        self.assertRegex(ran.err, "--out.*No space left")
         self.assertEqual(left, [])
 
     def test_out_on_a_read_only_disk(self):
@@ -291,8 +434,8 @@ class Output(RunCase):
             ran = self.run_brig("--out", fixed, "-c", "print('done')")
         finally:
             subprocess.run(["umount", fixed], check=True)
-        self.assertEqual(ran.code, 125)
-        self.assertIn("Read-only", ran.err)
+        self.assertEqual((ran.code, ran.out), (2, ""))
+        self.assertRegex(ran.err, "--out: .*Read-only.*that can be written")
 
     def test_stdout_that_nobody_reads(self):
         read, write = os.pipe()
@@ -314,14 +457,15 @@ class Mistakes(RunCase):
         self.assert_usage_error(self.run_brig("--timeout"), "--timeout")
         self.assert_usage_error(self.run_brig("--memory", "1M", "--memory", "2M", "-c", "1"), "--memory")
         self.assert_usage_error(self.run_brig("-c", "1", "file.py"), "not both")
-        self.assert_usage_error(self.run_brig("a.py", "b.py"), '"b.py"', "--")
+        self.assert_usage_error(self.run_brig("a.py", "b.py"), '"b.py"', "arguments of the program go after --")
+        self.assert_usage_error(self.run_brig("a.py", "--n", "3"), '"--n"', "arguments of the program go after --")
         self.assert_usage_error(self.run_brig(), "nothing to run")
 
     def test_names(self):
         self.assert_usage_error(self.run_brig("--lang", "pyhton", "-c", "1"), '"python"', "javascript")
         self.assert_usage_error(self.run_brig("--runtime", "proces", "-c", "1") , '"process"')
         self.assert_usage_error(self.run_brig("--preset", "strickt", "-c", "1"), '"strict"')
-        self.assert_usage_error(self.run_brig("--template", "alpine", "-c", "1"), "host")
+        self.assert_usage_error(self.run_brig("--template", "alpine", "-c", "1"), "brig template ls")
         self.assert_usage_error(self.run_brig("--require", "steel", "-c", "1"), "--require")
 
     def test_durations_and_sizes(self):
@@ -352,7 +496,9 @@ class Mistakes(RunCase):
     def test_inputs(self):
         for value in ("missing", "/dev/null", "", ":/x"):
             with self.subTest(value):
-                self.assert_usage_error(self.run_brig("--in", value, "--", "true"))
+                self.assert_usage_error(self.run_brig("--in", value, "--", "true"), "--in")
+        os.mkfifo(os.path.join(self.folder, "pipe"))
+        self.assert_usage_error(self.run_brig("--in", "pipe", "--", "true"), "--in", "give a file or a folder")
 
     def test_source(self):
         self.write("latin.py", b"print('\xff')")
@@ -369,6 +515,13 @@ class Mistakes(RunCase):
         self.assertEqual(self.run_brig("--policy", "p.toml", "--", "sleep", "5").code, 124)
         self.assertIn("200ms", self.run_brig("--policy", "p.toml", "--explain").out)
 
+    def test_policy_file_that_mounts_what_is_not_there(self):
+        self.write("p.toml", '[[mount]]\nfrom = "/usr/share"\nto = "/s"\n[[mount]]\nfrom = "/no/such"\nto = "/x"\n')
+        ran = self.run_brig("--policy", "p.toml", "--", "true")
+        self.assert_usage_error(ran, "p.toml:5:8: mount.from /no/such", "No such file")
+        ran = self.run_brig("--policy", "p.toml", "--in", "/none", "--", "true")
+        self.assert_usage_error(ran, "p.toml:5:8")
+
     def test_program_name_that_no_file_inside_can_have(self):
         self.write("new\nline.py", "1")
         self.assert_usage_error(self.run_brig("new\nline.py"), "name")
@@ -381,6 +534,34 @@ class Mistakes(RunCase):
         for arguments in (["--help"], ["--version"], ["run", "--help"]):
             done = subprocess.run([BRIG, *arguments], capture_output=True)
             self.assertEqual((done.returncode, done.stderr), (0, b""))
+            with open("/dev/full", "wb") as full:
+                self.assertNotEqual(subprocess.run([BRIG, *arguments], stdout=full).returncode, 0)
+
+    def test_help_names_every_flag(self):
+        sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../apps/brig")
+        for command in ("run", "doctor", "attack", "bench"):
+            with open(os.path.join(sources, "cmd_%s.cc" % command)) as file:
+                flags = re.findall(r'options\.(?:option|flag)\(\s*"([^"]+)"', file.read())
+            self.assertTrue(flags, command)
+            text = subprocess.run([BRIG, command, "--help"], capture_output=True, text=True).stdout
+            usage = re.search(r"(?m)^Usage: .*", text).group()
+            for name in ",".join(flags).split(","):
+                with self.subTest(command=command, flag=name):
+                    self.assertRegex(text, r"(?m)^ .*%s\b" % re.escape(name))
+                    self.assertTrue("[FLAGS]" in usage or "[" + flags_short(flags, name) in usage, usage)
+        self.assertIn("a bare number is seconds", subprocess.run([BRIG, "run", "--help"], capture_output=True, text=True).stdout)
+        self.assertEqual(self.run_brig("--timeout", "0.2", "--", "sleep", "5").code, 124)
+
+
+class Bench(RunCase):
+    @unittest.skipUnless(os.path.exists("/usr/bin/bwrap"), "needs bubblewrap")
+    def test_every_contender_runs_every_case(self):
+        done = subprocess.run([BRIG, "bench", "--json", "-n", "5", "--idle", "1"], capture_output=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for case in json.loads(done.stdout)["cases"]:
+            for name, figures in case["contenders"].items():
+                with self.subTest(case=case["case"], contender=name):
+                    self.assertEqual(figures["failures"], 0)
 
 
 class Signals(RunCase):

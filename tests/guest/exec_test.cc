@@ -218,22 +218,35 @@ TEST_F(SessionTest, ASlowReaderStallsNobodyElse) {
   EXPECT_EQ(flood.out().size(), 2 * kWindow);
 }
 
-TEST_F(SessionTest, ABackgroundProcessMayHoldTheOutputAndIsKilledWithTheChannel) {
+TEST_F(SessionTest, WhatACommandLeftInTheBackgroundGoesOnAndMayPrint) {
+  const std::string mark = "/tmp/brig-left-" + std::to_string(::getpid());
+  ASSERT_EQ(::mkfifo(mark.c_str(), 0600), 0);
   Collected output;
-  auto process = start({.argv = {"sh", "-c", "echo $$; sleep 100 & echo $!"}, .cwd = "/"}, output);
+  // Far more than a pipe holds, after the host has lost interest: it must find a reader, or it would stop there.
+  auto process = start(
+      {.argv = {"sh", "-c", "(read go <" + mark + "; seq 100000; echo done >" + mark + ".done) & echo $!"}, .cwd = "/"},
+      output);
   const auto end = await(process->wait());
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end->value, 0);
   EXPECT_FALSE(*await(process->drain(milliseconds(20))));
   EXPECT_FALSE(output.has_ended(Stream::kOut));
-  const pid_t sleeper = std::stoi(output.out().substr(output.out().find('\n') + 1));
-  EXPECT_EQ(::kill(sleeper, 0), 0);
   process.reset();
-  EXPECT_EQ(shell("while kill -0 " + std::to_string(sleeper) + " && ! grep -q 'State:.Z' /proc/" +
-                      std::to_string(sleeper) + "/status; do sleep 0.01; done 2>/dev/null",
-                  output)
-                .value,
-            0);
+  EXPECT_EQ(shell("echo go >" + mark + "; while ! test -s " + mark + ".done; do sleep 0.01; done", output).value, 0);
+  ::unlink(mark.c_str());
+  ::unlink((mark + ".done").c_str());
+}
+
+TEST_F(SessionTest, WhatIsLeftInTheBackgroundTakesNoCommandItsPlace) {
+  for (std::size_t i = 0; i < kChannelsMax + 10; ++i) {
+    Collected output;
+    const auto process = start({.argv = {"sh", "-c", "sleep 20 &"}, .cwd = "/"}, output);
+    ASSERT_NE(process, nullptr);
+    ASSERT_TRUE(await(process->wait()).has_value());
+  }
+  Collected output;
+  EXPECT_EQ(shell("echo still here", output).value, 0);
+  EXPECT_EQ(output.out(), "still here\n");
 }
 
 TEST_F(SessionTest, DestroyingAProcessKillsIt) {
@@ -244,6 +257,23 @@ TEST_F(SessionTest, DestroyingAProcessKillsIt) {
   process.reset();
   Collected later;
   EXPECT_EQ(shell("while test -d /proc/" + std::to_string(pid) + "; do sleep 0.01; done", later).value, 0);
+}
+
+TEST_F(SessionTest, TheAgentEndsACommandWhoseTimeIsOver) {
+  Collected output;
+  const auto process =
+      start({.argv = {"sh", "-c", "sleep 1000 & sleep 1000"}, .cwd = "/", .timeout = milliseconds(100)}, output);
+  ASSERT_NE(process, nullptr);
+  const ProcessEnd end = finish(*process);  // drained: the one in the background is gone as well
+  EXPECT_TRUE(end.is_signalled);
+  EXPECT_EQ(end.value, SIGKILL);
+  EXPECT_TRUE(end.is_timed_out);
+  const auto quick = start({.argv = {"true"}, .cwd = "/", .timeout = seconds(1000)}, output);
+  ASSERT_NE(quick, nullptr);
+  EXPECT_FALSE(finish(*quick).is_timed_out);
+  const auto absurd =
+      await(session_->exec({.argv = {"true"}, .cwd = "/", .timeout = std::chrono::hours(24 * 50)}, output));
+  EXPECT_EQ(absurd.error().code(), Code::kInvalidArgument);
 }
 
 TEST_F(SessionTest, AWaitCanBeCancelled) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <set>
 #include <sstream>
 
 #include "agent_process.h"
@@ -65,19 +67,90 @@ TEST_F(FilesTest, BigFilesGoBothWays) {
   EXPECT_EQ(*read("big", 0, 0), "");
 }
 
+Task<std::size_t> ten_pieces(int& pieces, std::span<std::byte> buffer) {
+  if (++pieces > 10) co_return std::size_t{0};
+  std::ranges::fill(buffer, std::byte{'x'});
+  co_return buffer.size();
+}
+Task<std::size_t> no_piece() { co_return Error(Code::kUnavailable, "no more"); }
+
 TEST_F(FilesTest, WritesFromASource) {
   int pieces = 0;
-  const ByteSource source = [&](std::span<std::byte> buffer) -> Result<std::size_t> {
-    if (++pieces > 10) return std::size_t{0};
-    std::ranges::fill(buffer, std::byte{'x'});
-    return buffer.size();
-  };
+  const ByteSource source = [&](std::span<std::byte> buffer) { return ten_pieces(pieces, buffer); };
   ASSERT_EQ(error_of(await(session_->write_file(path("source"), source, {}))), 0);
   EXPECT_EQ(contents("source").size(), 10 * kPayloadMax);
-  const ByteSource failing = [](std::span<std::byte>) -> Result<std::size_t> {
-    return Error(Code::kUnavailable, "no more");
-  };
+  const ByteSource failing = [](std::span<std::byte>) { return no_piece(); };
   EXPECT_EQ(await(session_->write_file(path("failing"), failing, {})).error().message(), "no more");
+}
+
+/// Calls `meanwhile` after the first piece, and fails after the second unless it is told not to.
+Task<std::size_t> two_pieces(int& pieces, std::function<void()>& meanwhile, bool is_cut, std::span<std::byte> buffer) {
+  if (++pieces == 2) meanwhile();
+  if (pieces > 2) {
+    if (is_cut) co_return Error(Code::kUnavailable, "cut");
+    co_return std::size_t{0};
+  }
+  std::ranges::fill(buffer, std::byte{'n'});
+  co_return buffer.size();
+}
+
+class UploadTest : public FilesTest {
+ protected:
+  Result<> upload(
+      const std::string& name, bool is_cut, WriteOptions options = {}, std::function<void()> meanwhile = [] {}) {
+    int pieces = 0;
+    const ByteSource source = [&](std::span<std::byte> buffer) {
+      return two_pieces(pieces, meanwhile, is_cut, buffer);
+    };
+    return await(session_->write_file(path(name), source, options));
+  }
+  [[nodiscard]] std::set<std::string> names() const {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(root_)) names.insert(entry.path().filename().string());
+    return names;
+  }
+  void put(const std::string& name, const std::string& text) { std::ofstream(root_ + "/" + name) << text; }
+  /// The agent handles frames in order: when it answers this, it has heard that the upload was cut.
+  void settle() { EXPECT_TRUE(await(session_->stat(*GuestPath::parse(root_))).has_value()); }
+  static constexpr std::size_t kSize = 2 * kPayloadMax;
+};
+
+TEST_F(UploadTest, OneThatIsCutChangesNothing) {
+  put("old", "old");
+  EXPECT_EQ(upload("old", true).error().message(), "cut");
+  EXPECT_EQ(upload("new", true).error().message(), "cut");
+  settle();
+  EXPECT_EQ(contents("old"), "old");
+  EXPECT_EQ(names(), std::set<std::string>{"old"});
+}
+
+TEST_F(UploadTest, NothingIsLeftWhenTheAgentDies) {
+  put("old", "old");
+  EXPECT_FALSE(upload("old", false, {}, [&] { ::kill(agent_.pid(), SIGKILL); }).has_value());
+  EXPECT_EQ(contents("old"), "old");
+  EXPECT_EQ(names(), std::set<std::string>{"old"});
+}
+
+TEST_F(UploadTest, ReplacesTheFileAndNotItsOtherNames) {
+  put("old", "old");
+  ASSERT_EQ(::chmod((root_ + "/old").c_str(), 0751), 0);
+  fs::create_hard_link(root_ + "/old", root_ + "/other");
+  std::ifstream open(root_ + "/old");
+  ASSERT_TRUE(upload("old", false).has_value());
+  EXPECT_EQ(contents("old"), std::string(kSize, 'n'));
+  EXPECT_EQ(static_cast<unsigned>(fs::status(root_ + "/old").permissions()), 0751U);
+  EXPECT_EQ(contents("other"), "old");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(open), {}), "old");
+  EXPECT_EQ(names(), (std::set<std::string>{"old", "other"}));
+}
+
+TEST_F(UploadTest, WhatComesMeanwhileIsReplacedUnlessItIsExclusive) {
+  ASSERT_TRUE(upload("new", false, {}, [&] { put("new", "theirs"); }).has_value());
+  EXPECT_EQ(contents("new").size(), kSize);
+  EXPECT_EQ(error_of(upload("taken", false, {.is_exclusive = true}, [&] { put("taken", "theirs"); })), EEXIST);
+  EXPECT_EQ(contents("taken"), "theirs");
+  EXPECT_EQ(error_of(upload("folder", false, {}, [&] { fs::create_directory(root_ + "/folder"); })), EISDIR);
+  EXPECT_EQ(names(), (std::set<std::string>{"folder", "new", "taken"}));
 }
 
 TEST_F(FilesTest, AReaderMayStop) {

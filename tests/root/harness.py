@@ -11,18 +11,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from processes import (  # noqa: E402,F401  (its folder was not on the path; whoever imports us means these as well)
+    PATIENCE, adopt_orphans, children, descendants, descriptors, is_alive, kill, name_of, program_of, read, state_of, wait_until,
+)
 
 BIN = os.environ.get("BRIG_BIN_DIR") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/dev/bin")
 BRIG = os.path.join(BIN, "brig")
 PROGRAMS = ("brig", "brig-launch", "brig-init")
 NOBODY = 65534
-# A loaded machine may need this long for what an idle one does at once. Never a measure of speed.
-PATIENCE = 30
 
 libc = ctypes.CDLL(None, use_errno=True)
-PR_SET_CHILD_SUBREAPER = 36
 MS_REC, MS_PRIVATE, CLONE_NEWNS = 0x4000, 0x40000, 0x20000
 
 # Python for inside: forks until it is refused, and prints how many children there were and the errno.
@@ -42,10 +43,6 @@ def check(result, what):
         raise OSError(ctypes.get_errno(), what + ": " + os.strerror(ctypes.get_errno()))
 
 
-def adopt_orphans():
-    check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
-
-
 def mount(source, target, kind=None, flags=0, options=None):
     encode = lambda text: None if text is None else text.encode()
     check(libc.mount(encode(source), encode(target), encode(kind), flags, encode(options)), "mount on " + target)
@@ -57,64 +54,6 @@ def private_mounts():
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     mount("none", "/tmp", "tmpfs", 0, "size=512m,mode=1777")
     tempfile.tempdir = None
-
-
-def read(path):
-    """A file of /proc or of a cgroup; None if what it speaks of is gone."""
-    try:
-        with open(path, "rb") as file:
-            return file.read().decode(errors="replace")
-    except OSError:
-        return None
-
-
-def children(pid):
-    """Direct children, of all threads."""
-    found = []
-    try:
-        threads = os.listdir("/proc/%d/task" % pid)
-    except OSError:
-        return found
-    for thread in threads:
-        found += [int(word) for word in (read("/proc/%d/task/%s/children" % (pid, thread)) or "").split()]
-    return found
-
-
-def descendants(pid):
-    found = []
-    for child in children(pid):
-        found += [child] + descendants(child)
-    return found
-
-
-def name_of(pid):
-    return (read("/proc/%d/comm" % pid) or "").strip()
-
-
-def program_of(pid):
-    try:
-        return os.readlink("/proc/%d/exe" % pid)
-    except OSError:
-        return ""
-
-
-def state_of(pid):
-    text = read("/proc/%d/stat" % pid)
-    return text.rsplit(")", 1)[1].split()[0] if text else None
-
-
-def is_alive(pid):
-    return state_of(pid) not in (None, "Z", "X")
-
-
-def wait_until(true, patience=PATIENCE, pause=0.02):
-    """Polls; returns the last answer."""
-    deadline = time.monotonic() + patience
-    while True:
-        answer = true()
-        if answer or time.monotonic() > deadline:
-            return answer
-        time.sleep(pause)
 
 
 def reap_orphans(spare=()):

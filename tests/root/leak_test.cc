@@ -48,7 +48,7 @@ bool eventually(const std::function<bool()>& is_true, int milliseconds = 10'000)
 std::vector<std::string> groups_of(const std::string& prefix) {
   const sys::CgroupTree tree = sys::find_own_cgroup_tree();
   std::vector<std::string> found;
-  for (const std::string& parent : std::set<std::string>{tree.memory, tree.pids, tree.cpu}) {
+  for (const std::string& parent : std::set<std::string>{tree.memory, tree.pids, tree.cpu, tree.freezer}) {
     std::error_code error;
     for (auto it = std::filesystem::directory_iterator(parent + "/brig", error); it != std::filesystem::end(it);
          it.increment(error)) {
@@ -82,8 +82,8 @@ class Service : public testing::Test {
     })) << "left groups or processes";
   }
 
-  std::unique_ptr<runtime::Cell> make() {
-    runtime::CellSpec spec{.id = prefix_ + std::to_string(serial_++), .policy = {}, .lifetime = Milliseconds(60'000)};
+  std::unique_ptr<runtime::Cell> make(Milliseconds lifetime = Milliseconds(60'000)) {
+    runtime::CellSpec spec{.id = prefix_ + std::to_string(serial_++), .policy = {}, .lifetime = lifetime};
     auto cell = run(io_, runtime_->create(std::move(spec)));
     if (!cell.has_value()) {
       ADD_FAILURE() << cell.error().message();
@@ -139,10 +139,60 @@ TEST_F(Service, AKilledWardenTakesItsSandboxAndNoOther) {
   EXPECT_TRUE(
       eventually([&] { return ::waitpid(inside[0], nullptr, WNOHANG) == inside[0]; }));  // adopted by us: it has ended
   EXPECT_TRUE(eventually([&] { return groups_of(prefix_ + "1").empty(); })) << "its group stays";
-  const auto report = run(io_, victim->destroy());
-  EXPECT_TRUE(report.has_value());
+  for (int time = 0; time < 2; ++time) {
+    const auto report = run(io_, victim->destroy());
+    ASSERT_FALSE(report.has_value()) << "nobody can know what it used, and its time was not over";
+    EXPECT_EQ(report.error().code(), Code::kUnavailable) << report.error().message();
+  }
   EXPECT_TRUE(run(io_, bystander->stats()).has_value());
   EXPECT_TRUE(run(io_, make()->destroy()).has_value()) << "no further sandbox can be made";
+}
+
+TEST_F(Service, AWardenThatIsKilledWhileItsSandboxIsPausedLeavesNothing) {
+  if (!runtime_->capabilities().may_pause) GTEST_SKIP() << "no freezer that can be used here";
+  for (const bool with_launcher : {false, true}) {
+    auto cell = make();
+    ASSERT_NE(cell, nullptr);
+    const int pid = warden();
+    const std::vector<int> inside = children_of(pid);
+    ASSERT_EQ(inside.size(), 1U);
+    ASSERT_TRUE(run(io_, cell->pause()).has_value());
+    if (with_launcher) ::kill(launcher_, SIGKILL);
+    ::kill(pid, SIGKILL);
+    EXPECT_TRUE(eventually([&] { return ::waitpid(inside[0], nullptr, WNOHANG) == inside[0]; }))
+        << "a frozen sandbox outlives its warden";
+    if (with_launcher) (void)run(io_, cell->destroy());  // whose owner is there to remove its group
+    EXPECT_TRUE(eventually([&] { return groups_of(prefix_).empty(); }));
+  }
+}
+
+TEST_F(Service, AWardenThatTheKernelEndedAtItsDeadlineIsReportedAsExpired) {
+  auto cell = make(Milliseconds(200));
+  ASSERT_NE(cell, nullptr);
+  ::kill(warden(), SIGSTOP);
+  EXPECT_TRUE(eventually([&] { return children_of(launcher_).empty(); })) << "the timer ends also what is stopped";
+  const auto report = run(io_, cell->destroy());
+  ASSERT_TRUE(report.has_value()) << report.error().message();
+  EXPECT_TRUE(report->has_expired);
+}
+
+/// A daemon that has given up root: the launcher removes what it may not.
+TEST_F(Service, AKilledWardenIsNoFailureForAnOwnerWithoutRights) {
+  auto cell = make();
+  ASSERT_NE(cell, nullptr);
+  const int pid = warden();
+  ASSERT_EQ(::seteuid(65534), 0);
+  const auto stats = run(io_, cell->stats());
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_TRUE(stats.has_value());
+  ::kill(pid, SIGKILL);
+  ASSERT_EQ(::seteuid(65534), 0);
+  const auto report = run(io_, cell->destroy());
+  const bool is_gone = sys::cgroup_is_gone(sys::find_own_cgroup_tree(), prefix_ + "0");
+  ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_FALSE(report.has_value());
+  EXPECT_EQ(report.error().code(), Code::kUnavailable) << report.error().message();
+  EXPECT_TRUE(is_gone || groups_of(prefix_).empty()) << "destroy() returned before the launcher had removed the group";
 }
 
 TEST_F(Service, AKilledSandboxIsReportedAndTheNextOneWorks) {

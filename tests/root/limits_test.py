@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Every limit is hit, ends or hinders that sandbox alone, and is judged by its name."""
+import json
 import os
 import unittest
 
@@ -152,7 +153,7 @@ class Output(Limits):
         code = "import os\nfor _ in range(%d): os.write(3, b'x' * (1 << 20))"
         report = self.report("--policy", "p.toml", "-c", code % 400)
         self.assertEqual((report["status"], report["exit_code"]), ("output_limit", 125))
-        self.assertEqual(self.report("--policy", "p.toml", "-c", code % 20)["status"], "ok")
+        self.assertEqual(self.report("--policy", "p.toml", "-c", code % 10)["status"], "ok")
 
     def test_a_record_of_many_values_costs_the_host_no_memory(self):
         code = "import os\nm = memoryview(b'{\"z\":[' + b'0,' * (4 << 20) + b'0]}\\n')\nwhile m: m = m[os.write(3, m):]"
@@ -171,7 +172,10 @@ class Output(Limits):
         peak = self.peak(process)
         print("brig VmHWM over 300 MB of rich results: %d kB" % peak)
         self.assertEqual(process.wait(), 0)
-        self.assertLess(peak, 250_000)
+        self.assertLess(peak, 110_000)  # what is kept four times over: as it came, as a value, as text twice while that grows
+        out.seek(0)
+        report = json.load(out)
+        self.assertEqual((len(report["results"]), report["results_dropped"]), (15, 285))  # a little more than a megabyte each
 
 
 class Time(Limits):

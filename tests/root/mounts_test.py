@@ -92,6 +92,17 @@ class In(harness.BrigCase):
                 ran = self.brig("--in", "./" + name, "--", "ls", "-N")
                 self.assertEqual((ran.code, ran.out), (0, name + "\n"), ran.err)
 
+    def test_the_mount_table_names_an_input_by_its_path_and_nothing_else(self):
+        """Known, and no more than that: the kernel shows each mount's root within its file system."""
+        os.mkdir(os.path.join(self.folder, "deep"))
+        self.write("deep/data", "x")
+        self.write("other", "x")
+        ran = self.see("deep/data", "cat /proc/self/mountinfo")
+        roots = {line.split()[4]: line.split()[3] for line in ran.out.splitlines()}
+        name = os.path.basename(self.folder)
+        self.assertEqual(roots["/workspace/data"], "/%s/deep/data" % name)  # /tmp is a file system of its own here
+        self.assertEqual([place for place in roots if name in roots[place]], ["/workspace/data"], ran.out)
+
     def test_replaced_while_it_runs(self):
         """What was opened is what is seen: a rename outside changes nothing inside."""
         path = self.write("data", "first")
@@ -111,13 +122,34 @@ class ReadWrite(harness.BrigCase):
                 os.mkdir(folder, 0o700)
                 os.chown(folder, owner, owner)
                 self.write("p.toml", '[[mount]]\nfrom = "%s"\nto = "/work"\naccess = "read-write"\n%s' % (folder, DANGER))
-                script = "echo made > /work/new; mkdir /work/sub; echo deep > /work/sub/f; chmod 4755 /work/new; ln -s / /work/link"
+                script = "echo made > /work/new; mkdir /work/sub; echo deep > /work/sub/f; ln -s / /work/link"
                 ran = self.brig("--policy", "p.toml", "--lang", "bash", "-c", script)
                 self.assertEqual((ran.code, ran.err), (0, ""))
                 for name in ("new", "sub", "sub/f", "link"):
                     about = os.lstat(os.path.join(folder, name))
                     self.assertEqual((about.st_uid, about.st_gid), (owner, owner), name)
                 self.assertEqual(harness.read(folder + "/new"), "made\n")
+
+    def test_no_program_becomes_its_owner_for_others(self):
+        folder = os.path.join(self.folder, "work")
+        os.mkdir(folder)
+        self.write("p.toml", '[[mount]]\nfrom = "%s"\nto = "/work"\naccess = "read-write"\n%s' % (folder, DANGER))
+        code = '''
+import os
+def tries(what, *words):
+    try: what(*words); return "done"
+    except OSError as error: return error.strerror
+open("/work/a", "w").close()
+file = os.open("/work/a", os.O_RDONLY)
+print(tries(os.chmod, "/work/a", 0o4755), tries(os.fchmod, file, 0o2755), tries(os.chmod, "/work/a", 0o755))
+made = os.open("/work/b", os.O_CREAT | os.O_RDWR, 0o6755)
+os.write(made, b"x")
+'''
+        ran = self.brig("--policy", "p.toml", "-c", code)
+        refused = "Operation not permitted"
+        self.assertEqual(ran.out, "%s %s done\n" % (refused, refused), ran.err)
+        for name in ("a", "b"):
+            self.assertEqual(os.lstat(os.path.join(folder, name)).st_mode & 0o6000, 0, name)
 
     def test_no_device_can_be_made(self):
         folder = os.path.join(self.folder, "work")

@@ -19,33 +19,18 @@ struct Answer {
   guest::ProcessEnd end;
 };
 
-class Room {
+/// The agent of a sandbox, by the host's end of its channel.
+class Inside {
  public:
-  /// Makes the sandbox; a failure fails the test with its message.
-  explicit Room(policy::Policy policy = {}, Milliseconds lifetime = Milliseconds(60'000))
-      : runtime_(runtimes::process::make_process_runtime({.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"})) {
-    static int serial = 0;
-    runtime::CellSpec spec{.id = "test-" + std::to_string(::getpid()) + "-" + std::to_string(serial++),
-                           .policy = std::move(policy),
-                           .lifetime = lifetime};
-    id_ = spec.id;
-    auto cell = brig::run(io_, runtime_->create(std::move(spec)));
-    if (!cell.has_value()) {
-      error_ = cell.error().message();
-      ADD_FAILURE() << error_;
-      return;
-    }
-    cell_ = *std::move(cell);
-    auto session = guest::Session::connect(io_.get_executor(), cell_->take_channel());
+  [[nodiscard]] bool is_ready() const { return session_ != nullptr; }
+  guest::Session& session() { return *session_; }
+  asio::io_context& io() { return io_; }
+
+  void connect(Fd channel) {
+    auto session = guest::Session::connect(io_.get_executor(), std::move(channel));
     if (!session.has_value()) ADD_FAILURE() << session.error().message();
     else session_ = *std::move(session);
   }
-
-  [[nodiscard]] bool is_ready() const { return session_ != nullptr; }
-  [[nodiscard]] const std::string& id() const { return id_; }
-  runtime::Cell& cell() { return *cell_; }
-  guest::Session& session() { return *session_; }
-  asio::io_context& io() { return io_; }
 
   Answer shell(const std::string& script, Milliseconds limit = Milliseconds(20'000)) {
     return exec({"/bin/sh", "-c", script}, limit);
@@ -59,12 +44,6 @@ class Room {
       return {.out = sink.out, .err = sink.err, .end = {}};
     }
     return {.out = sink.out, .err = sink.err, .end = *answer};
-  }
-
-  runtime::CellReport destroy() {
-    auto report = brig::run(io_, cell_->destroy());
-    EXPECT_TRUE(report.has_value()) << report.error().message();
-    return report.value_or(runtime::CellReport{});
   }
 
  private:
@@ -88,11 +67,56 @@ class Room {
   }
 
   asio::io_context io_;
+  std::unique_ptr<guest::Session> session_;
+};
+
+class Room {
+ public:
+  /// Makes the sandbox; a failure fails the test with its message.
+  explicit Room(policy::Policy policy = {}, Milliseconds lifetime = Milliseconds(60'000))
+      : Room(std::move(policy), runtime::RootImage(), {}, lifetime) {}
+  Room(policy::Policy policy, runtime::RootImage root, std::optional<runtime::WritableRoot> writable = {},
+       Milliseconds lifetime = Milliseconds(60'000))
+      : runtime_(runtimes::process::make_process_runtime({.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"})) {
+    static int serial = 0;
+    runtime::CellSpec spec{.id = "test-" + std::to_string(::getpid()) + "-" + std::to_string(serial++),
+                           .policy = std::move(policy),
+                           .lifetime = lifetime,
+                           .writable = std::move(writable),
+                           .root = std::move(root)};
+    id_ = spec.id;
+    auto cell = brig::run(io(), runtime_->create(std::move(spec)));
+    if (!cell.has_value()) {
+      ADD_FAILURE() << cell.error().message();
+      return;
+    }
+    cell_ = *std::move(cell);
+    inside_.connect(cell_->take_channel());
+  }
+
+  [[nodiscard]] bool is_ready() const { return inside_.is_ready(); }
+  [[nodiscard]] const std::string& id() const { return id_; }
+  runtime::Cell& cell() { return *cell_; }
+  guest::Session& session() { return inside_.session(); }
+  asio::io_context& io() { return inside_.io(); }
+  Answer shell(const std::string& script, Milliseconds limit = Milliseconds(20'000)) {
+    return inside_.shell(script, limit);
+  }
+  Answer exec(std::vector<std::string> argv, Milliseconds limit = Milliseconds(20'000)) {
+    return inside_.exec(std::move(argv), limit);
+  }
+
+  runtime::CellReport destroy() {
+    auto report = brig::run(io(), cell_->destroy());
+    EXPECT_TRUE(report.has_value()) << report.error().message();
+    return report.value_or(runtime::CellReport{});
+  }
+
+ private:
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<runtime::Cell> cell_;
-  std::unique_ptr<guest::Session> session_;
+  Inside inside_;
   std::string id_;
-  std::string error_;
 };
 
 }  // namespace brig

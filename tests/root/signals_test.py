@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 import harness
@@ -31,7 +32,7 @@ class Signals(harness.BrigCase):
         for step in range(40):
             number, code = STOP[step % 3]
             process = self.start("run", "--", "sleep", "60")
-            harness.time.sleep(step * 0.0005)
+            time.sleep(step * 0.0005)
             process.send_signal(number)
             ran = self.finish(process)
             # Before brig listens the signal's own action ends it, and a program's end by the same number may come first.

@@ -17,6 +17,7 @@ constinit const Probe k105KernelCommandLine = {
     .cve = "",
     .refusal = "/proc/cmdline is masked",
     .run = run,
+    .own_kernel = "the command line is that of the sandbox's own kernel",
 };
 
 }  // namespace brig::attack::probes

@@ -23,6 +23,7 @@ constinit const Probe k114Sysfs = {
     .cve = "",
     .refusal = "there is no sysfs inside",
     .run = run,
+    .own_kernel = "the sysfs is that of the sandbox's own kernel",
 };
 
 }  // namespace brig::attack::probes

@@ -18,6 +18,7 @@ constinit const Probe k207OutsideV6 = {
     .refusal = "the network namespace has no route",
     .run = run,
     .needs = "a kernel with IPv6",
+    .own_kernel = "EHOSTUNREACH is how its own network stack says that there is no route",
 };
 
 }  // namespace brig::attack::probes

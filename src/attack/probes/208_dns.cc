@@ -19,6 +19,7 @@ constinit const Probe k208Dns = {
     .cve = "",
     .refusal = "the network namespace has no route",
     .run = run,
+    .own_kernel = "EHOSTUNREACH is how its own network stack says that there is no route",
 };
 
 }  // namespace brig::attack::probes

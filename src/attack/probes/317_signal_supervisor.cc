@@ -33,6 +33,7 @@ constinit const Probe k317SignalSupervisor = {
     .cve = "",
     .refusal = "pid 1 of a namespace takes no signal from inside",
     .run = run,
+    .own_kernel = "its own kernel lets pid 1 be killed from inside, which ends this sandbox and nothing else",
 };
 
 }  // namespace brig::attack::probes

@@ -27,6 +27,7 @@ constinit const Probe k424RealtimePriority = {
     .refusal = "no CAP_SYS_NICE, and limits of zero",
     .run = run,
     .needs_root = true,
+    .own_kernel = "priorities are those of its own kernel's tasks",
 };
 
 }  // namespace brig::attack::probes

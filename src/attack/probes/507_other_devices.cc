@@ -31,6 +31,7 @@ constinit const Probe k507OtherDevices = {
     .cve = "",
     .refusal = "the sandbox has a /dev of its own",
     .run = run,
+    .own_kernel = "the devices are its own kernel's",
 };
 
 }  // namespace brig::attack::probes

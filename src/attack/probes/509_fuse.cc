@@ -21,6 +21,7 @@ constinit const Probe k509Fuse = {
     .run = run,
     .needs_root = true,
     .needs = "a host with /dev/fuse",
+    .own_kernel = "the device is its own kernel's",
 };
 
 }  // namespace brig::attack::probes

@@ -23,6 +23,7 @@ constinit const Probe k510Tun = {
     .run = run,
     .needs_root = true,
     .needs = "a host with /dev/net/tun",
+    .own_kernel = "the device is its own kernel's",
 };
 
 }  // namespace brig::attack::probes

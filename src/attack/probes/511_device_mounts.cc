@@ -27,6 +27,7 @@ constinit const Probe k511DeviceMounts = {
     .cve = "",
     .refusal = "every writable mount is nodev",
     .run = run,
+    .own_kernel = "its own kernel opens no device node of a file system",
 };
 
 }  // namespace brig::attack::probes

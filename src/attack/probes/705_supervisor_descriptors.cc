@@ -21,6 +21,8 @@ constinit const Probe k705SupervisorDescriptors = {
     .cve = "",
     .refusal = "pid 1 is not dumpable",
     .run = run,
+    .own_kernel =
+        "its own kernel shows an undumpable process to its own user; the agent keeps nothing from the sandbox",
 };
 
 }  // namespace brig::attack::probes

@@ -22,6 +22,8 @@ constinit const Probe k706SupervisorMemoryFile = {
     .cve = "CVE-2012-0056",
     .refusal = "pid 1 is not dumpable",
     .run = run,
+    .own_kernel =
+        "its own kernel shows an undumpable process to its own user; the agent keeps nothing from the sandbox",
 };
 
 }  // namespace brig::attack::probes

@@ -7,14 +7,17 @@
 /// The guest of every cell must be the real agent, with a shell in PATH. Skips, with the reason, where the wall cannot
 /// be built.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
 #include "async/run.h"
+#include "async/task_group.h"
 #include "async/timer.h"
 #include "guest/session.h"
 #include "runtime/runtime.h"
@@ -56,13 +59,18 @@ class Conformance : public ::testing::TestWithParam<WallUnderTest> {
   Result<T> await(Task<T> task) {
     return run(io_, with_timeout(std::chrono::seconds(20), std::move(task), "the test"));
   }
-  std::unique_ptr<Cell> create(policy::Policy policy = {}) {
+  std::unique_ptr<Cell> create(policy::Policy policy = {}, Milliseconds lifetime = std::chrono::seconds(30)) {
     static int number = 0;
-    auto cell = await(runtime_->create({.id = "conformance-" + std::to_string(++number),
-                                        .policy = std::move(policy),
-                                        .lifetime = std::chrono::seconds(30)}));
+    auto cell = await(runtime_->create(
+        {.id = "conformance-" + std::to_string(++number), .policy = std::move(policy), .lifetime = lifetime}));
     EXPECT_TRUE(cell.has_value()) << cell.error().message();
     return cell ? *std::move(cell) : nullptr;
+  }
+  void finish(const TaskGroup& tasks) {
+    io_.restart();
+    while (tasks.size() > 0 && io_.run_one_for(std::chrono::seconds(20)) > 0) {
+    }
+    EXPECT_EQ(tasks.size(), 0U) << "somebody waits for ever";
   }
   /// Runs a shell script in the cell, whose channel this takes.
   Result<guest::ProcessEnd> shell(Cell& cell, const std::string& script, Printed& printed) {
@@ -83,6 +91,14 @@ class Conformance : public ::testing::TestWithParam<WallUnderTest> {
     co_return end;
   }
 };
+
+/// Blocks until the cell's channel ends, by itself.
+inline void expect_end_of(const Fd& channel) {
+  char byte = 0;
+  ssize_t count = -1;
+  for (int i = 0; i < 2000 && (count = ::read(channel.get(), &byte, 1)) < 0; ++i) ::usleep(10'000);
+  EXPECT_EQ(count, 0) << "the agent still holds its channel";
+}
 
 TEST_P(Conformance, HasANameAndAdmitsTheDefaultPolicy) {
   EXPECT_FALSE(runtime_->name().empty());
@@ -119,6 +135,24 @@ TEST_P(Conformance, RunsACommandAsAnUnprivilegedUserInItsFolder) {
   EXPECT_EQ(printed.err, "err\n");
 }
 
+TEST_P(Conformance, RunsACommandAtATerminal) {
+  const auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  const auto session = guest::Session::connect(io_.get_executor(), cell->take_channel());
+  ASSERT_TRUE(session.has_value());
+  Printed printed;
+  guest::ExecRequest request{.argv = {"sh", "-c", "test -t 0 && test -t 1 && stty size"},
+                             .env = {"PATH=/usr/bin:/bin"}};
+  request.terminal = guest::TerminalSize{.rows = 33, .columns = 77};
+  auto process = await((*session)->exec(std::move(request), printed));
+  ASSERT_TRUE(process.has_value()) << process.error().message();
+  const auto end = await((*process)->wait());
+  ASSERT_TRUE(end.has_value());
+  ASSERT_TRUE(await((*process)->drain(std::chrono::seconds(5))).has_value());
+  EXPECT_EQ(end->value, 0);
+  EXPECT_THAT(printed.out, ::testing::HasSubstr("33 77"));
+}
+
 TEST_P(Conformance, HandsItsChannelOutOnce) {
   const auto cell = create();
   ASSERT_NE(cell, nullptr);
@@ -142,10 +176,98 @@ TEST_P(Conformance, DestroyingEndsWhatStillRuns) {
   ASSERT_NE(cell, nullptr);
   const Fd channel = cell->take_channel();
   cell.reset();
-  char byte = 0;
-  ssize_t count = -1;
-  for (int i = 0; i < 500 && (count = ::read(channel.get(), &byte, 1)) < 0; ++i) ::usleep(10'000);
-  EXPECT_EQ(count, 0) << "the agent still holds its channel";
+  expect_end_of(channel);
+}
+
+TEST_P(Conformance, EndsWhenItsLifeIsOverAndSaysSo) {
+  const auto cell = create({}, Milliseconds(200));
+  ASSERT_NE(cell, nullptr);
+  expect_end_of(cell->take_channel());
+  const auto late = await(cell->set_lifetime(std::chrono::seconds(30)));
+  ASSERT_FALSE(late.has_value()) << "what has expired was extended";
+  EXPECT_EQ(late.error().code(), Code::kUnavailable);
+  const auto report = await(cell->destroy());
+  ASSERT_TRUE(report.has_value()) << report.error().message();
+  EXPECT_TRUE(report->has_expired);
+}
+
+TEST_P(Conformance, ALifeCanBeExtended) {
+  const auto cell = create({}, std::chrono::seconds(2));
+  ASSERT_NE(cell, nullptr);
+  ASSERT_TRUE(await(cell->set_lifetime(std::chrono::seconds(30))).has_value());
+  ASSERT_TRUE(await(sleep(Milliseconds(3500))).has_value());  // beyond the first end and whatever grace follows it
+  EXPECT_TRUE(await(cell->stats()).has_value()) << "the first deadline still holds";
+  const auto report = await(cell->destroy());
+  ASSERT_TRUE(report.has_value());
+  EXPECT_FALSE(report->has_expired);
+}
+
+TEST_P(Conformance, ALifeCanBeGivenAnEndOrNone) {
+  const auto cell = create({}, Milliseconds(0));
+  ASSERT_NE(cell, nullptr);
+  const Fd channel = cell->take_channel();
+  EXPECT_TRUE(await(cell->set_lifetime(std::chrono::seconds(30))).has_value());
+  EXPECT_TRUE(await(cell->set_lifetime(Milliseconds(0))).has_value());
+  EXPECT_EQ(await(cell->set_lifetime(Milliseconds(-1))).error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(await(cell->set_lifetime(Milliseconds::max())).error().code(), Code::kInvalidArgument);
+  EXPECT_TRUE(await(cell->set_lifetime(Milliseconds(1))).has_value());
+  expect_end_of(channel);
+  EXPECT_TRUE(await(cell->destroy())->has_expired);
+}
+
+TEST_P(Conformance, ManyMayAskAtOnce) {
+  const auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  std::vector<Error> failures;
+  TaskGroup tasks(io_.get_executor(), [&](const Error& error) { failures.push_back(error); });
+  const auto ignore_figures = [](Task<CellReport> task) -> Task<> {
+    CO_TRY([[maybe_unused]] const CellReport report, co_await std::move(task));
+    co_return Result<>();
+  };
+  for (int i = 0; i < 20; ++i) {
+    tasks.spawn(ignore_figures(cell->stats()));
+    tasks.spawn(cell->set_lifetime(std::chrono::seconds(30)));
+  }
+  finish(tasks);
+  EXPECT_TRUE(failures.empty()) << failures.front().message();
+  for (int i = 0; i < 20; ++i) tasks.spawn(ignore_figures(cell->stats()));
+  const auto first = await(cell->destroy());
+  EXPECT_TRUE(first.has_value());
+  finish(tasks);
+  for (const Error& error : failures) EXPECT_EQ(error.code(), Code::kUnavailable) << error.message();
+}
+
+TEST_P(Conformance, SeveralMayDestroyAtOnce) {
+  const auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  int reports = 0;
+  const auto count = [&reports](Task<CellReport> task) -> Task<> {
+    CO_TRY([[maybe_unused]] const CellReport report, co_await std::move(task));
+    ++reports;
+    co_return Result<>();
+  };
+  TaskGroup tasks(io_.get_executor());
+  for (int i = 0; i < 5; ++i) tasks.spawn(count(cell->destroy()));
+  finish(tasks);
+  EXPECT_EQ(reports, 5);
+}
+
+TEST_P(Conformance, AQuestionThatNobodyWaitsForDisturbsNoOther) {
+  const auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  for (int i = 0; i < 20; ++i) (void)run(io_, with_timeout(Milliseconds(0), cell->stats(), "the figures")).has_value();
+  EXPECT_TRUE(await(cell->set_lifetime(std::chrono::seconds(30))).has_value());
+  EXPECT_TRUE(await(cell->stats()).has_value());
+}
+
+TEST_P(Conformance, WhoStillAsksWhenTheCellGoesHearsOfIt) {
+  auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  auto figures = cell->stats();
+  auto extending = cell->set_lifetime(std::chrono::seconds(30));
+  cell.reset();
+  EXPECT_EQ(await(std::move(figures)).error().code(), Code::kUnavailable);
+  EXPECT_EQ(await(std::move(extending)).error().code(), Code::kUnavailable);
 }
 
 TEST_P(Conformance, CellsDoNotSeeEachOther) {
@@ -165,11 +287,68 @@ TEST_P(Conformance, WhatIsNotSupportedSaysSo) {
   const auto cell = create();
   ASSERT_NE(cell, nullptr);
   if (runtime_->capabilities().may_pause) {
-    EXPECT_TRUE(await(cell->pause()).has_value());
+    const auto paused = await(cell->pause());
+    EXPECT_TRUE(paused.has_value()) << paused.error().message();
     EXPECT_TRUE(await(cell->resume()).has_value());
-  } else {
-    EXPECT_EQ(await(cell->pause()).error().code(), Code::kUnsupported);
+    return;
   }
+  EXPECT_EQ(await(cell->pause()).error().code(), Code::kUnsupported);
+  EXPECT_EQ(await(cell->resume()).error().code(), Code::kUnsupported);
+}
+
+TEST_P(Conformance, APausedCellStandsStillAndGoesOn) {
+  if (!runtime_->capabilities().may_pause) GTEST_SKIP() << "this wall cannot pause here";
+  const auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  const auto session = guest::Session::connect(io_.get_executor(), cell->take_channel());
+  ASSERT_TRUE(session.has_value());
+  const auto place = *GuestPath::parse("/tmp");
+  ASSERT_TRUE(await((*session)->stat(place)).has_value());
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_TRUE(await(cell->resume()).has_value()) << "what runs may be resumed";
+    ASSERT_TRUE(await(cell->pause()).has_value());
+    const auto again = await(cell->pause());
+    ASSERT_TRUE(again.has_value()) << again.error().message();
+    auto answer = (*session)->stat(place);
+    const auto silence = run(io_, with_timeout(Milliseconds(100), std::move(answer), "the frozen agent"));
+    ASSERT_FALSE(silence.has_value());
+    EXPECT_EQ(silence.error().code(), Code::kDeadline);
+    EXPECT_TRUE(await(cell->stats()).has_value()) << "figures come from outside";
+    EXPECT_TRUE(await(cell->set_lifetime(std::chrono::seconds(30))).has_value());
+    ASSERT_TRUE(await(cell->resume()).has_value());
+    EXPECT_TRUE(await((*session)->stat(place)).has_value());
+  }
+}
+
+TEST_P(Conformance, APausedCellCanBeDestroyed) {
+  if (!runtime_->capabilities().may_pause) GTEST_SKIP() << "this wall cannot pause here";
+  const auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  ASSERT_TRUE(await(cell->pause()).has_value());
+  const auto report = await(cell->destroy());
+  ASSERT_TRUE(report.has_value()) << report.error().message();
+  EXPECT_FALSE(report->has_expired);
+}
+
+TEST_P(Conformance, APausedCellThatIsDroppedEnds) {
+  if (!runtime_->capabilities().may_pause) GTEST_SKIP() << "this wall cannot pause here";
+  auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  const Fd channel = cell->take_channel();
+  ASSERT_TRUE(await(cell->pause()).has_value());
+  cell.reset();
+  expect_end_of(channel);
+}
+
+TEST_P(Conformance, APausedCellExpires) {
+  if (!runtime_->capabilities().may_pause) GTEST_SKIP() << "this wall cannot pause here";
+  const auto cell = create();
+  ASSERT_NE(cell, nullptr);
+  const Fd channel = cell->take_channel();
+  ASSERT_TRUE(await(cell->pause()).has_value());
+  ASSERT_TRUE(await(cell->set_lifetime(Milliseconds(50))).has_value());
+  expect_end_of(channel);
+  EXPECT_TRUE(await(cell->destroy())->has_expired);
 }
 
 }  // namespace brig::runtime::testing

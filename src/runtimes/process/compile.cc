@@ -6,10 +6,30 @@
 #include <array>
 #include <set>
 
+#include "policy/scratch.h"
+#include "runtimes/process/disk_scratch.h"
+#include "runtimes/process/set_id_filter.h"
 #include "sys/abi.h"
 
 namespace brig::runtimes::process {
 namespace {
+
+/// What programs read in /proc besides processes. Everything else that others may read is covered, also what future
+/// kernels add.
+/// (stat has a cover of its own.)
+constexpr std::array<const char*, 9> kProcShown{"cpuinfo", "filesystems", "loadavg", "meminfo", "stat",
+                                                "sys",     "sysvipc",     "uptime",  "version"};
+
+/// A /proc/stat with the number of processors, which libc and node take from it, and without the counts of interrupts
+/// and of processor time, which let one sandbox watch the keyboard and the neighbours.
+std::string quiet_stat(std::uint32_t processors) {
+  constexpr std::string_view kZeros = " 0 0 0 0 0 0 0 0 0 0\n";
+  std::string text = "cpu " + std::string(kZeros);
+  for (std::uint32_t index = 0; index < processors; ++index)
+    text += "cpu" + std::to_string(index) + std::string(kZeros);
+  return text +
+         "intr 0\nctxt 0\nbtime 0\nprocesses 0\nprocs_running 1\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n";
+}
 
 /// Builds a plan step by step; the functions below are its chapters, in order.
 class PlanBuilder {
@@ -20,26 +40,49 @@ class PlanBuilder {
   Result<JailPlan> build() {
     join_groups();
     take_identity();
-    add(NewRoot{.bytes = kibibytes(512).count, .inodes = 512});
-    make_folders();
-    make_etc();
-    bind_system();
+    make_root();
     make_devices();
     make_scratch();
     make_proc();
     TRY(add_mounts());
     add(PivotRoot{});
-    add(SealRoot{});
+    if (!request_.is_writable) add(SealRoot{});
     add(SetHostname{.name = "brig"});
     add(RaiseLoopback{});
     add(NewSession{});
     set_limits();
-    add(DropCapabilities{});
+    if (request_.is_writable) add(KeepCapabilities{.mask = kBuilderCapabilities});
+    else add(DropCapabilities{});
     add(ForbidNewPrivileges{});
     restrict_files();
     add(HideProcess{});
-    add(InstallSeccomp{.program = seccomp_program().bytes});
+    install_filters();
     TRY(check_order(plan_));
+    return std::move(plan_);
+  }
+
+  Result<JailPlan> build_tree(std::uint32_t first_slot) {
+    slots_ = first_slot;
+    make_folders();
+    if (is_image()) {
+      bind_image();
+    } else {
+      make_etc();
+      bind_system();
+    }
+    make_devices();
+    make_scratch();
+    add(WriteFile{.path = "dev/.stat", .text = quiet_stat(host_.processors)});
+    TRY(add_mounts());
+    return std::move(plan_);
+  }
+
+  JailPlan build_confinement() {
+    set_limits();
+    add(ForbidNewPrivileges{});
+    restrict_files();
+    add(HideProcess{});
+    install_filters();
     return std::move(plan_);
   }
 
@@ -64,7 +107,13 @@ class PlanBuilder {
 
   void join_groups();
   void take_identity();
+  [[nodiscard]] bool is_image() const { return !request_.image.empty(); }
+  [[nodiscard]] bool has_entry(std::string_view name) const {
+    return std::ranges::find(host_.root_entries, name, &HostReport::RootEntry::name) != host_.root_entries.end();
+  }
+  void make_root();
   void make_folders();
+  void bind_image();
   void make_etc();
   void bind_system();
   void make_devices();
@@ -73,6 +122,8 @@ class PlanBuilder {
   Result<> add_mounts();
   void set_limits();
   void restrict_files();
+  void install_filters();
+  [[nodiscard]] Bytes scratch() const;
 
   const LaunchRequest& request_;
   const HostReport& host_;
@@ -81,6 +132,12 @@ class PlanBuilder {
   std::set<std::string> made_;
   std::uint32_t slots_ = 0;
 };
+
+/// Files in memory must leave room for the agent; where no group limits memory nobody is ended for them.
+Bytes PlanBuilder::scratch() const {
+  if (!host_.cgroups.has_all() || is_scratch_on_disk(request_, host_)) return request_.disk;
+  return std::min(request_.disk, policy::scratch_room(request_.memory, request_.inodes));
+}
 
 void PlanBuilder::join_groups() {
   if (!host_.cgroups.has_all()) return;
@@ -92,20 +149,54 @@ void PlanBuilder::join_groups() {
 
 void PlanBuilder::take_identity() {
   add(EnterCgroupNamespace{});
-  add(SetIdentity{.uid = kInsideUid, .gid = kInsideGid});
+  if (request_.is_writable) add(SetIdentity{.uid = 0, .gid = 0});
+  else add(SetIdentity{.uid = kInsideUid, .gid = kInsideGid});
   add(DieWithParent{});
   add(MakeMountsPrivate{});
 }
 
+void PlanBuilder::make_root() {
+  if (request_.is_writable) {
+    // It has the folders that every sandbox needs (build_root.h). /dev is none of its own.
+    add(UseRoot{.slot = slots_++});
+    made_.insert({"dev", "tmp"});
+    add(MountTmpfs{.path = "dev", .bytes = kibibytes(64).count, .inodes = 64});
+    return;
+  }
+  add(NewRoot{.bytes = kibibytes(512).count, .inodes = 512});
+  make_folders();
+  if (is_image()) {
+    bind_image();
+  } else {
+    make_etc();
+    bind_system();
+  }
+}
+
 void PlanBuilder::make_folders() {
-  for (const char* name : {"dev", "etc", "home", "home/user", "proc", "run", "sys", "tmp", "usr", "var", "workspace"}) {
-    folder(name);
+  for (const char* name : {"dev", "proc", "run", "sys", "tmp", "usr", "workspace"}) folder(name);
+  if (has_entry("home")) made_.insert("home/user");  // by image_mount.h
+  else
+    for (const char* name : {"home", "home/user"}) folder(name);
+  if (!is_image()) {
+    for (const char* name : {"etc", "var"}) folder(name);
+    add(MakeLink{.target = "/tmp", .path = "var/tmp"});
   }
-  add(MakeLink{.target = "/tmp", .path = "var/tmp"});
   for (const HostReport::RootEntry& entry : host_.root_entries) {
-    if (entry.target.empty()) folder(entry.name);
-    else add(MakeLink{.target = entry.target, .path = entry.name});
+    if (!entry.target.empty()) add(MakeLink{.target = entry.target, .path = entry.name});
+    else if (entry.is_file) empty_file(entry.name);
+    else folder(entry.name);
   }
+}
+
+/// Every entry of the image, read-only as the image itself. The image hangs at /usr, where its own folder usr covers it
+/// in the end: unmounting it would cost a grace period of the kernel.
+void PlanBuilder::bind_image() {
+  add(AttachMount{.slot = slots_++, .path = "usr"});
+  for (const HostReport::RootEntry& entry : host_.root_entries) {
+    if (entry.target.empty()) add(BindInside{.from = "usr/" + entry.name, .path = entry.name, .flags = 0});
+  }
+  add(BindInside{.from = "usr/usr", .path = "usr", .flags = 0});
 }
 
 void PlanBuilder::make_etc() {
@@ -149,7 +240,7 @@ void PlanBuilder::make_devices() {
     add(BindHost{.host = "/" + path, .path = path, .flags = kNoExec});
   }
   folder("dev/pts");
-  add(MountTerminals{.path = "dev/pts"});
+  if (request_.wall == Wall::kProcess) add(MountTerminals{.path = "dev/pts"});  // else the runtime's
   add(MakeLink{.target = "pts/ptmx", .path = "dev/ptmx"});
   add(MakeLink{.target = "/proc/self/fd", .path = "dev/fd"});
   add(MakeLink{.target = "/proc/self/fd/0", .path = "dev/stdin"});
@@ -158,53 +249,40 @@ void PlanBuilder::make_devices() {
 }
 
 /// One file system for everything that can be written, shown at four places, so that one limit holds for all of them.
+/// Its root lies at /tmp, where its own folder tmp covers it in the end: unmounting it there would cost every sandbox a
+/// grace period of the kernel (RCU).
 void PlanBuilder::make_scratch() {
-  folder(".scratch");
-  add(MountTmpfs{.path = ".scratch", .bytes = request_.disk.count, .inodes = request_.inodes});
+  if (is_scratch_on_disk(request_, host_)) add(AttachMount{.slot = slots_++, .path = "tmp"});
+  else add(MountTmpfs{.path = "tmp", .bytes = scratch().count, .inodes = request_.inodes});
   struct Place {
     const char* name;
     const char* path;
     std::uint32_t mode;
   };
+  const auto is_part_of_root = [&](const Place& place) {
+    return request_.is_writable &&
+           (place.path == std::string_view("home/user") || place.path == std::string_view("workspace"));
+  };
   for (const Place& place : {Place{"home", "home/user", 0755}, Place{"shm", "dev/shm", 01777},
-                             Place{"tmp", "tmp", 01777}, Place{"workspace", "workspace", 0755}}) {
-    const std::string from = std::string(".scratch/") + place.name;
+                             Place{"workspace", "workspace", 0755}, Place{"tmp", "tmp", 01777}}) {
+    if (is_part_of_root(place)) continue;
+    const std::string from = std::string("tmp/") + place.name;
     add(MakeFolder{.path = from, .mode = place.mode});
     folder(place.path);
     add(BindInside{.from = from, .path = place.path, .flags = kNoDevices});
   }
-  add(Unmount{.path = ".scratch"});
-}
-
-/// What programs read in /proc besides processes. Everything else that others may read is covered, also what future
-/// kernels add.
-constexpr std::array<std::string_view, 8> kProcShown{"cpuinfo", "filesystems", "loadavg", "meminfo",
-                                                     "sys",     "sysvipc",     "uptime",  "version"};
-
-/// A /proc/stat with the number of processors, which libc and node take from it, and without the counts of interrupts
-/// and of processor time, which let one sandbox watch the keyboard and the neighbours.
-std::string quiet_stat(std::uint32_t processors) {
-  constexpr std::string_view kZeros = " 0 0 0 0 0 0 0 0 0 0\n";
-  std::string text = "cpu " + std::string(kZeros);
-  for (std::uint32_t index = 0; index < processors; ++index)
-    text += "cpu" + std::to_string(index) + std::string(kZeros);
-  return text +
-         "intr 0\nctxt 0\nbtime 0\nprocesses 0\nprocs_running 1\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n";
 }
 
 void PlanBuilder::make_proc() {
   add(MountProc{.path = "proc"});
-  for (const HostReport::ProcEntry& entry : host_.proc_entries) {
-    if (std::ranges::find(kProcShown, entry.name) != kProcShown.end()) continue;
-    const std::string path = "proc/" + entry.name;
-    if (entry.name == "stat") {
-      add(WriteFile{.path = "dev/.stat", .text = quiet_stat(host_.processors)});
-      add(BindInside{.from = "dev/.stat", .path = path, .flags = kReadOnly | kNoDevices | kNoExec});
-      continue;
-    }
-    // A folder is covered by one that must not become writable; the null device may be written as ever.
-    if (entry.is_folder) add(BindInside{.from = "run", .path = path, .flags = kReadOnly | kNoDevices | kNoExec});
-    else add(BindInside{.from = "dev/null", .path = path, .flags = 0});
+  add(CoverProc{.path = "proc", .shown = {kProcShown.begin(), kProcShown.end()}});
+  add(WriteFile{.path = "dev/.stat", .text = quiet_stat(host_.processors)});
+  add(BindInside{.from = "dev/.stat", .path = "proc/stat", .flags = kReadOnly | kNoDevices | kNoExec});
+  // What the kernel counts for a user namespace it counts for its owner as well. As root that is the sandbox's own id,
+  // with limits of its own; without, it is whoever called us, whose 128 instances several sandboxes must not take.
+  if (!host_.is_root) {
+    add(SetKernelLimit{.path = "proc/sys/user/max_inotify_instances", .text = "8"});
+    add(SetKernelLimit{.path = "proc/sys/user/max_inotify_watches", .text = "8192"});
   }
   add(BindInside{.from = "proc/sys", .path = "proc/sys", .flags = kReadOnly | kNoDevices | kNoExec});
   // The boot id names this machine's boot to anybody who compares two sandboxes.
@@ -214,6 +292,10 @@ void PlanBuilder::make_proc() {
 Result<> PlanBuilder::add_mounts() {
   for (std::size_t i = 0; i < request_.mounts.size(); ++i) {
     const LaunchMount& mount = request_.mounts[i];
+    if (request_.is_writable && !mount.path.starts_with("dev/")) {
+      // Anywhere else an earlier step may have put a link.
+      return Error(Code::kInvalidArgument, "in a root that can be written, mounts are shown below /dev");
+    }
     const std::size_t slash = mount.path.rfind('/');
     if (slash != std::string::npos) {
       const std::string parent = mount.path.substr(0, slash);
@@ -242,11 +324,11 @@ void PlanBuilder::set_limits() {
   const auto limit = [&](std::uint32_t resource, std::uint64_t soft, std::uint64_t hard) {
     add(SetLimit{.resource = resource, .soft = soft, .hard = hard});
   };
-  // Too small for a file, and unlike 0 it keeps a core_pattern that is a program from being started (core(5)).
-  limit(RLIMIT_CORE, 1, 1);
+  // 1 is too small for a file, and unlike 0 it keeps a core_pattern that is a program from being started (core(5)).
+  limit(RLIMIT_CORE, host_.core_limit, host_.core_limit);
   limit(RLIMIT_NOFILE, request_.open_files, request_.open_files);
-  limit(RLIMIT_FSIZE, request_.disk.count,
-        request_.disk.count);  // ends the program (SIGXFSZ) instead of filling the scratch with one file
+  limit(RLIMIT_FSIZE, scratch().count,
+        scratch().count);  // ends the program (SIGXFSZ) instead of filling the scratch with one file
   limit(RLIMIT_MEMLOCK, kibibytes(64).count, kibibytes(64).count);
   limit(RLIMIT_MSGQUEUE, 0, 0);  // kernel memory that no cgroup of v1 counts
   limit(RLIMIT_SIGPENDING, 1024, 1024);
@@ -272,6 +354,14 @@ std::uint64_t handled_by(int abi) {
   return handled;
 }
 
+/// The ordinary filter comes last: it lets nobody install another. A builder's files are nobody's on the host
+/// (build_root.h), and package managers do set such bits.
+void PlanBuilder::install_filters() {
+  const bool may_write = std::ranges::any_of(request_.mounts, &LaunchMount::is_writable);
+  if (may_write && !request_.is_writable) add(InstallSeccomp{.program = set_id_filter()});
+  add(InstallSeccomp{.program = seccomp_program().bytes});
+}
+
 void PlanBuilder::restrict_files() {
   const int abi = host_.landlock_abi;
   if (abi == 0) return;
@@ -285,20 +375,25 @@ void PlanBuilder::restrict_files() {
   const auto rule = [&](std::string path, std::uint64_t access) {
     restriction.rules.push_back({std::move(path), access});
   };
+  if (request_.is_writable) {
+    rule("/", everything);  // its mounts decide; what is scoped stays so
+    add(std::move(restriction));
+    return;
+  }
   rule("/", LANDLOCK_ACCESS_FS_READ_DIR);  // listing only
+  constexpr std::uint64_t kFileRights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                        LANDLOCK_ACCESS_FS_READ_FILE | sys::abi::kLandlockTruncate;
   rule("/usr", run);
   for (const HostReport::RootEntry& entry : host_.root_entries) {
-    if (entry.target.empty()) rule("/" + entry.name, run);
+    if (entry.target.empty()) rule("/" + entry.name, entry.is_file ? run & kFileRights : run);
   }
-  rule("/etc", kRead);
+  if (!is_image()) rule("/etc", kRead);
   rule("/proc", kRead);
   // A rule on a file may not carry folder rights; dev/pts is a folder of devices.
   for (const char* name : {"full", "null", "random", "tty", "urandom", "zero"})
     rule(std::string("/dev/") + name, device);
   rule("/dev/pts", device | LANDLOCK_ACCESS_FS_READ_DIR);
   for (const char* path : {"/dev/shm", "/home/user", "/tmp", "/workspace"}) rule(path, everything);
-  constexpr std::uint64_t kFileRights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                                        LANDLOCK_ACCESS_FS_READ_FILE | sys::abi::kLandlockTruncate;
   for (const LaunchMount& mount : request_.mounts) {
     const std::uint64_t wanted = mount.is_writable ? everything : run;
     rule("/" + mount.path, mount.is_folder ? wanted : wanted & kFileRights);
@@ -316,6 +411,17 @@ Result<JailPlan> compile(const LaunchRequest& request, const HostReport& host,
   return PlanBuilder(request, host, identities).build();
 }
 
+Result<JailPlan> compile_tree(const LaunchRequest& request, const HostReport& host,
+                              const std::vector<MountIdentity>& identities, std::uint32_t first_slot) {
+  return PlanBuilder(request, host, identities).build_tree(first_slot);
+}
+
+JailPlan compile_confinement(const LaunchRequest& request, const HostReport& host) {
+  return PlanBuilder(request, host, {}).build_confinement();
+}
+
+std::span<const char* const> proc_shown() { return kProcShown; }
+
 std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostReport& host) {
   std::vector<std::string> list;
   if (!host.cgroups.has_all()) {
@@ -324,6 +430,11 @@ std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostR
                    host.cgroups.why_not + ")");
     list.push_back("cpu: not limited to " + std::to_string(limits.cpu_millis) + " thousandths of a processor (" +
                    host.cgroups.why_not + ")");
+  }
+  const Bytes room = policy::scratch_room(limits.memory, limits.inodes);
+  if (host.cgroups.has_all() && !host.has_disk_scratch && limits.disk > room) {
+    list.push_back("disk: no more than " + format(Bytes{room.count >> 20 << 20}) + " of the " + format(limits.disk) +
+                   " fit, because files count as memory here (as root, with mke2fs, they would lie on the disk)");
   }
   if (!host.cgroups.has_all() && !host.is_root && host.uid == 0) {
     // The resource limit that stands in for the group does not bind the machine's own root (fork(2), RLIMIT_NPROC).
@@ -337,6 +448,12 @@ std::vector<std::string> weaknesses_of(const policy::Limits& limits, const HostR
     if (host.has_extra_groups) {
       list.emplace_back("groups: the supplementary groups of your user cannot be dropped without root");
     }
+  }
+  if (host.has_core_handler) {
+    list.emplace_back(
+        "crashes: when a program crashes the kernel starts this host's crash handler, outside, because Brig's own "
+        "limit "
+        "of core files is 0 (run `ulimit -Hc unlimited` before, or as root set kernel.core_pattern to a file's name)");
   }
   if (host.landlock_abi == 0) {
     list.emplace_back("files: this kernel has no Landlock; the sandbox's own mounts alone decide what can be opened");

@@ -1,5 +1,6 @@
 #pragma once
 /// From a request and a host to a plan. Pure: reads two values, touches nothing.
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,14 @@ namespace brig::runtimes::process {
 inline constexpr std::uint32_t kInsideUid = 1000;
 inline constexpr std::uint32_t kInsideGid = 1000;
 
+/// What root has in a root that can be written: over files of its namespace's ids, and to become one of them (CHOWN,
+/// DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID; linux/capability.h). No mounts, devices, network, tracing.
+inline constexpr std::uint64_t kBuilderCapabilities = 0xFB & ~(1ULL << 2U);
+/// Its ids: this many from 0 inside, from `kFirstBuilderId` outside. Always the same, so that one build's layers belong
+/// to the next step's root; below the ids of sandboxes, above what distributions give to users.
+inline constexpr std::uint32_t kFirstBuilderId = 0x60000000;
+inline constexpr std::uint32_t kBuilderIds = 65'536;
+
 /// Identity of a mount's source, to notice an exchange between looking and mounting (rootless).
 struct MountIdentity {
   std::uint64_t device = 0;
@@ -26,6 +35,17 @@ struct MountIdentity {
 /// host lacks what a clause needs.
 Result<JailPlan> compile(const LaunchRequest& request, const HostReport& host,
                          const std::vector<MountIdentity>& identities);
+
+/// Parts of a plan, for walls whose namespaces somebody else makes. The tree: what is found in the root, from /usr to
+/// the mounts of the request, but without /proc and terminals; `first_slot` is that of the image, or of the first
+/// mount.
+Result<JailPlan> compile_tree(const LaunchRequest& request, const HostReport& host,
+                              const std::vector<MountIdentity>& identities, std::uint32_t first_slot);
+/// And what a process without capabilities does to itself: limits, no new privileges, Landlock, hidden, the filter.
+JailPlan compile_confinement(const LaunchRequest& request, const HostReport& host);
+
+/// The names at the top of /proc that stay visible, besides processes.
+std::span<const char* const> proc_shown();
 
 /// What was asked for and will not be enforced here, in plain words; empty is the normal case for root. What has no
 /// words here is enforced or refused.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/testing/golden.h"
+#include "policy/scratch.h"
 #include "runtimes/process/testing/hosts.h"
 
 namespace brig::runtimes::process {
@@ -13,6 +14,7 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 void expect_plan(const std::string& name, const Result<JailPlan>& plan) {
   ASSERT_TRUE(plan.has_value()) << plan.error().message();
@@ -34,6 +36,53 @@ TEST(Plan, WithMountsAndCpuTime) {
                     {.host = "/data.csv", .path = "workspace/data.csv"},
                     {.host = "/out", .path = "workspace/out", .is_folder = true, .is_writable = true}};
   expect_plan("mounts", compile(request, full_host(), {}));
+}
+
+TEST(Plan, OfAnImage) {
+  LaunchRequest request = plain_request();
+  request.image = std::string(64, 'a');
+  request.mounts = {{.host = "/data.csv", .path = "workspace/data.csv"}};
+  HostReport host = full_host();
+  host.root_entries = {{"bin", "usr/bin"}, {"etc", ""}, {"home", ""}, {"opt", ""}, {"start.sh", "", true}};
+  expect_plan("image", compile(request, host, {}));
+}
+
+TEST(Plan, OfARootThatCanBeWritten) {
+  LaunchRequest request = plain_request();
+  request.is_writable = true;
+  request.layers = 1;
+  request.mounts = {{.host = "/brig-worker", .path = "dev/.worker"}};
+  expect_plan("writable", compile(request, full_host(), {}));
+  request.mounts = {{.host = "/data", .path = "data"}};
+  EXPECT_EQ(compile(request, full_host(), {}).error().code(), Code::kInvalidArgument) << "a link may lead elsewhere";
+}
+
+TEST(Plan, OfMoreScratchThanMemoryTakesItFromTheDiskWhereThatCanBe) {
+  LaunchRequest request = plain_request();
+  const Bytes room = policy::scratch_room(request.memory, request.inodes);
+  request.disk = Bytes{room.count + 1};
+  HostReport host = full_host();
+  EXPECT_THAT(describe(*compile(request, host, {})), HasSubstr("tmpfs at tmp"));
+  host.has_disk_scratch = true;
+  EXPECT_THAT(describe(*compile(request, host, {})), HasSubstr("attach the mount in slot 3 at tmp"));
+  request.disk = room;
+  EXPECT_THAT(describe(*compile(request, host, {})), HasSubstr("tmpfs at tmp"));
+}
+
+TEST(Plan, OfMoreScratchThanMemoryHoldsNoMoreThanLeavesTheAgentAliveWhereThereIsNoDisk) {
+  LaunchRequest request = plain_request();
+  request.disk = gibibytes(1);
+  LaunchRequest fitting = request;
+  fitting.disk = policy::scratch_room(request.memory, request.inodes);
+  EXPECT_EQ(describe(*compile(request, full_host(), {})), describe(*compile(fitting, full_host(), {})));
+  policy::Limits limits;
+  limits.disk = request.disk;
+  EXPECT_THAT(weaknesses_of(limits, full_host()), Contains(HasSubstr("disk: no more than 214M of the 1G fit")));
+  HostReport host = full_host();
+  host.has_disk_scratch = true;
+  EXPECT_THAT(weaknesses_of(limits, host), IsEmpty());
+  limits.disk = mebibytes(100);
+  EXPECT_THAT(weaknesses_of(limits, full_host()), IsEmpty());
 }
 
 TEST(Plan, WithoutLandlockHasNoFileRestrictionAndSaysSo) {
@@ -67,6 +116,14 @@ TEST(HostReport, OnlyARootWithIdsToGiveAwayIsOne) {
   EXPECT_TRUE(maps_outside_ids("0 0 65536\n 1000000 1000000 4000000000\n"));
   EXPECT_FALSE(maps_outside_ids(""));
   EXPECT_FALSE(maps_outside_ids("junk"));
+}
+
+TEST(Weaknesses, NameACrashHandlerThatCannotBeKeptFromStarting) {
+  HostReport host = full_host();
+  host.core_limit = 0;
+  EXPECT_TRUE(weaknesses_of({}, host).empty());
+  host.has_core_handler = true;
+  EXPECT_THAT(weaknesses_of({}, host), Contains(HasSubstr("crash handler")));
 }
 
 TEST(Weaknesses, AreNoneForRootOnAFullHost) { EXPECT_TRUE(weaknesses_of({}, full_host()).empty()); }

@@ -1,5 +1,6 @@
 #include "runtimes/process/executor.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
@@ -15,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,13 +38,13 @@ namespace {
 constexpr unsigned kAtRecursive = 0x8000;    // AT_RECURSIVE, linux/fcntl.h (which conflicts with fcntl.h)
 constexpr const char* kTerminalsMax = "64";  // of the few thousand that the machine has in all (kernel.pty.max)
 constexpr unsigned kDetach = 2;              // MNT_DETACH, sys/mount.h (which conflicts with linux/mount.h)
-constexpr unsigned kUnmountNoFollow = 8;     // UMOUNT_NOFOLLOW
 
 alignas(8) char plan_buffer[kMaxPlan];
 
 /// The state of an execution: the new root while it is being built.
 struct Room {
   int root = -1;
+  int outer = -1;  ///< while `root` is a root inside the root
 };
 
 int fail() { return errno != 0 ? errno : EIO; }
@@ -90,13 +92,13 @@ int finish_mount(int context, unsigned attributes) {
   return static_cast<int>(::syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes));
 }
 
-int new_tmpfs(std::uint64_t bytes, std::uint32_t inodes) {
+int new_tmpfs(std::uint64_t bytes, std::uint32_t inodes, unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) {
   const Fd context = owned(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC));
   if (!context.is_open() || option(context.get(), "size", Decimal(bytes).text) < 0 ||
       option(context.get(), "nr_inodes", Decimal(inodes).text) < 0 || option(context.get(), "mode", "0755") < 0) {
     return -1;
   }
-  return finish_mount(context.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  return finish_mount(context.get(), attributes);
 }
 
 // The steps, in the order of plan.h. Each returns 0 or the errno.
@@ -115,12 +117,61 @@ int new_root(Room& room, std::uint64_t bytes, std::uint32_t inodes) {
   return ::syscall(SYS_move_mount, room.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? fail() : 0;
 }
 
+int use_root(Room& room, std::uint32_t slot) {
+  room.root = kFirstSlot + static_cast<int>(slot);
+  return ::syscall(SYS_move_mount, room.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? fail() : 0;
+}
+
+int enter_root(Room& room, const char* path, std::uint64_t bytes, std::uint32_t inodes, std::uint32_t flags) {
+  const int inner = new_tmpfs(bytes, inodes, (flags & kNoDevices) != 0 ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV : 0U);
+  if (inner < 0) return fail();
+  if (const int error = attach(room, inner, path)) return error;
+  room.outer = room.root;
+  room.root = inner;
+  return 0;
+}
+
+int leave_root(Room& room) {
+  if (room.outer < 0) return EINVAL;
+  ::close(room.root);
+  room.root = room.outer;
+  room.outer = -1;
+  return 0;
+}
+
+/// Neither call says whether it worked; asking with an impossible id does.
+int make_files_as(std::uint32_t uid, std::uint32_t gid) {
+  constexpr std::uint32_t kAsk = ~0U;
+  ::syscall(SYS_setfsgid, gid);
+  ::syscall(SYS_setfsuid, uid);
+  const bool is_done = static_cast<std::uint32_t>(::syscall(SYS_setfsgid, kAsk)) == gid &&
+                       static_cast<std::uint32_t>(::syscall(SYS_setfsuid, kAsk)) == uid;
+  return is_done ? 0 : EPERM;
+}
+
+int copy_program(const Room& room, std::uint32_t slot, const char* path) {
+  const Fd file(::openat(room.root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0555));
+  if (!file.is_open()) return fail();
+  off_t at = 0;
+  while (true) {
+    const ssize_t count = ::sendfile(file.get(), kFirstSlot + static_cast<int>(slot), &at, 1U << 20U);
+    if (count < 0) return fail();
+    if (count == 0) return 0;
+  }
+}
+
 int make_folder(const Room& room, const char* path, std::uint32_t mode) {
   return ::mkdirat(room.root, path, mode) < 0 ? fail() : 0;
 }
 
 int write_file(const Room& room, const char* path, PackedText text) {
   const Fd file(::openat(room.root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!file.is_open()) return fail();
+  return ::write(file.get(), text.data, text.size) == static_cast<ssize_t>(text.size) ? 0 : fail();
+}
+
+int set_kernel_limit(const Room& room, const char* path, PackedText text) {
+  const Fd file(::openat(room.root, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.is_open()) return fail();
   return ::write(file.get(), text.data, text.size) == static_cast<ssize_t>(text.size) ? 0 : fail();
 }
@@ -181,10 +232,74 @@ int bind_inside(const Room& room, const char* from, const char* path, std::uint3
   return attach(room, mount.get(), path);
 }
 
-int unmount(const Room& room, const char* path) {
-  if (::fchdir(room.root) < 0 || ::syscall(SYS_umount2, path, kDetach | kUnmountNoFollow) < 0) return fail();
-  if (::unlinkat(room.root, path, AT_REMOVEDIR) < 0) return fail();
-  return 0;
+/// A mount that hides things: attached first at one place, cloned from there to the next ones.
+class Cover {
+ public:
+  Cover(const Room& room, const char* from, std::uint32_t flags) : room_(room), from_(from), flags_(flags) {}
+
+  int hide(int folder, const char* name) {
+    const Fd mount = owned(first_.is_open() ? ::syscall(SYS_open_tree, first_.get(), "", kCloneTree | AT_EMPTY_PATH)
+                                            : ::syscall(SYS_open_tree, room_.root, from_, kCloneTree));
+    if (!mount.is_open()) return fail();
+    if (!first_.is_open() && flags_ != 0) {
+      if (const int error = set_attributes(mount.get(), flags_, false)) return error;
+    }
+    if (::syscall(SYS_move_mount, mount.get(), "", folder, name, MOVE_MOUNT_F_EMPTY_PATH) < 0) return fail();
+    if (!first_.is_open()) first_ = Fd(::fcntl(mount.get(), F_DUPFD_CLOEXEC, 0));
+    return first_.is_open() ? 0 : fail();
+  }
+
+ private:
+  const Room& room_;
+  const char* from_;
+  std::uint32_t flags_;
+  Fd first_;
+};
+
+struct DirectoryEntry {  // linux_dirent64, getdents64(2)
+  std::uint64_t inode;
+  std::int64_t offset;
+  unsigned short length;
+  unsigned char type;
+  char name[];
+};
+
+bool contains(Unpacker names, std::uint32_t count, const char* name) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (__builtin_strcmp(names.text().data, name) == 0) return true;
+  }
+  return false;
+}
+
+/// Reads the names that stay visible from the plan.
+int cover_proc(const Room& room, const char* path, Unpacker& plan) {
+  const auto count = plan.number<std::uint32_t>();
+  const Unpacker shown = plan;
+  for (std::uint32_t i = 0; i < count && !plan.is_bad(); ++i) (void)plan.text();
+  if (plan.is_bad()) return EBADMSG;
+  const Fd proc(::openat(room.root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc.is_open()) return fail();
+  // A folder is covered by one that must not become writable; the null device may be written as ever.
+  Cover folders(room, "run", kReadOnly | kNoDevices | kNoExec);
+  Cover files(room, "dev/null", 0);
+  alignas(DirectoryEntry) static char buffer[8192];
+  while (true) {
+    const long size = ::syscall(SYS_getdents64, proc.get(), buffer, sizeof buffer);
+    if (size < 0) return fail();
+    if (size == 0) return 0;
+    for (long at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const DirectoryEntry*>(buffer + at);
+      at += entry->length;
+      const char first = entry->name[0];
+      if (first == '.' || (first >= '0' && first <= '9') || entry->type == DT_LNK) continue;
+      if (contains(shown, count, entry->name)) continue;
+      struct stat info = {};
+      if (::fstatat(proc.get(), entry->name, &info, AT_SYMLINK_NOFOLLOW) < 0) return fail();
+      if ((info.st_mode & S_IROTH) == 0) continue;  // root's only: the sandbox's user cannot open it
+      const int error = (S_ISDIR(info.st_mode) ? folders : files).hide(proc.get(), entry->name);
+      if (error != 0) return error;
+    }
+  }
 }
 
 int pivot_root(const Room& room) {
@@ -192,6 +307,13 @@ int pivot_root(const Room& room) {
   if (::fchdir(room.root) < 0 || ::syscall(SYS_pivot_root, ".", ".") < 0) return fail();
   if (::syscall(SYS_umount2, ".", kDetach) < 0 || ::chdir("/") < 0) return fail();
   return 0;
+}
+
+/// Nothing but read-only: what else the root's mount has, it was made with.
+int seal_root(const Room& room) {
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  return ::syscall(SYS_mount_setattr, room.root, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ? fail() : 0;
 }
 
 int raise_loopback() {
@@ -212,21 +334,26 @@ int new_session() {
   return 0;
 }
 
-int drop_capabilities() {
+/// Keeps those in `kept` (bits), and where there are any, what uid 0 keeps over an exec is the bounding set: these.
+int limit_capabilities(std::uint64_t kept) {
   for (unsigned long capability = 0; capability < 64; ++capability) {
+    if ((kept >> capability & 1U) != 0) continue;
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) {
       if (errno == EINVAL) break;  // past the last one this kernel knows
       return fail();
     }
   }
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return fail();
-  constexpr unsigned long kBits = SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
-                                  SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-                                  SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-  if (::prctl(PR_SET_SECUREBITS, kBits, 0, 0, 0) < 0) return fail();
+  constexpr unsigned long kBits =
+      SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  constexpr unsigned long kBitsOfNone =
+      SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
+  if (::prctl(PR_SET_SECUREBITS, kept == 0 ? kBits | kBitsOfNone : kBits, 0, 0, 0) < 0) return fail();
   __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  __user_cap_data_struct none[2] = {};
-  return ::syscall(SYS_capset, &header, none) < 0 ? fail() : 0;
+  __user_cap_data_struct sets[2] = {};
+  sets[0].effective = sets[0].permitted = static_cast<std::uint32_t>(kept);
+  sets[1].effective = sets[1].permitted = static_cast<std::uint32_t>(kept >> 32U);
+  return ::syscall(SYS_capset, &header, sets) < 0 ? fail() : 0;
 }
 
 /// Reads the rules from the plan as it goes. Needs no_new_privs.
@@ -283,6 +410,18 @@ int perform(Room& room, Unpacker& plan) {  // NOLINT(readability-function-size):
       const auto bytes = u64();
       return new_root(room, bytes, u32());
     }
+    case Opcode::kUseRoot: return use_root(room, u32());
+    case Opcode::kEnterRoot: {
+      const PackedText path = text();
+      const auto bytes = u64();
+      const auto inodes = u32();
+      return enter_root(room, path.data, bytes, inodes, u32());
+    }
+    case Opcode::kLeaveRoot: return leave_root(room);
+    case Opcode::kMakeFilesAs: {
+      const auto uid = u32();
+      return make_files_as(uid, u32());
+    }
     case Opcode::kMakeFolder: {
       const PackedText path = text();
       return make_folder(room, path.data, u32());
@@ -294,6 +433,14 @@ int perform(Room& room, Unpacker& plan) {  // NOLINT(readability-function-size):
     case Opcode::kWriteFile: {
       const PackedText path = text();
       return write_file(room, path.data, text());
+    }
+    case Opcode::kCopyProgram: {
+      const auto slot = u32();
+      return copy_program(room, slot, text().data);
+    }
+    case Opcode::kSetKernelLimit: {
+      const PackedText path = text();
+      return set_kernel_limit(room, path.data, text());
     }
     case Opcode::kBindHost: {
       const PackedText host = text();
@@ -312,15 +459,18 @@ int perform(Room& room, Unpacker& plan) {  // NOLINT(readability-function-size):
       return mount_tmpfs(room, path.data, bytes, u32());
     }
     case Opcode::kMountProc: return mount_proc(room, text().data);
+    case Opcode::kCoverProc: {
+      const PackedText path = text();
+      return cover_proc(room, path.data, plan);
+    }
     case Opcode::kMountTerminals: return mount_terminals(room, text().data);
     case Opcode::kBindInside: {
       const PackedText from = text();
       const PackedText path = text();
       return bind_inside(room, from.data, path.data, u32());
     }
-    case Opcode::kUnmount: return unmount(room, text().data);
     case Opcode::kPivotRoot: return pivot_root(room);
-    case Opcode::kSealRoot: return set_attributes(room.root, kReadOnly, false);
+    case Opcode::kSealRoot: return seal_root(room);
     case Opcode::kSetHostname: {
       const PackedText name = text();
       return ::sethostname(name.data, name.size) < 0 ? fail() : 0;
@@ -334,7 +484,8 @@ int perform(Room& room, Unpacker& plan) {  // NOLINT(readability-function-size):
       limit.rlim_max = u64();
       return ::syscall(SYS_prlimit64, 0, resource, &limit, nullptr) < 0 ? fail() : 0;
     }
-    case Opcode::kDropCapabilities: return drop_capabilities();
+    case Opcode::kDropCapabilities: return limit_capabilities(0);
+    case Opcode::kKeepCapabilities: return limit_capabilities(u64());
     case Opcode::kForbidNewPrivileges: return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? fail() : 0;
     case Opcode::kRestrictFiles: return restrict_files(plan);
     case Opcode::kHideProcess: return ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? fail() : 0;
@@ -365,30 +516,61 @@ void report(std::uint32_t step, int os_error) {
   ::_exit(71);  // EX_OSERR (sysexits.h)
 }
 
+/// Reads the plan, performs it, says so, and waits for the word to begin.
+void serve_plan_or_die() {
+  std::uint32_t size = 0;
+  if (!read_exactly(reinterpret_cast<char*>(&size), sizeof size) || size > sizeof plan_buffer)
+    die(kPlanUnreadable, EBADMSG);
+  if (!read_exactly(plan_buffer, size)) die(kPlanUnreadable, EBADMSG);
+  const PlanReport done = perform_plan(std::span<const char>(plan_buffer, size));
+  if (done.step != kPlanDone) die(done.step, done.os_error);
+  report(kPlanDone, 0);
+  char go = 0;
+  if (!read_exactly(&go, 1)) ::_exit(71);
+  ::syscall(SYS_close_range, static_cast<unsigned>(kChannelFd + 1), ~0U, 0U);
+  ::umask(022);
+}
+
+/// From the three descriptors that every program is started with to those of plan_wire.h.
+bool move_descriptors() {
+  return ::dup3(STDOUT_FILENO, kChannelFd, O_CLOEXEC) >= 0 && ::dup3(STDIN_FILENO, kPlanFd, O_CLOEXEC) >= 0 &&
+         ::dup3(STDIN_FILENO, kReportFd, O_CLOEXEC) >= 0;
+}
+
+bool open_null() {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return false;
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::dup2(null, fd) < 0) return false;
+  }
+  return ::close(null) == 0;
+}
+
 }  // namespace
+
+PlanReport perform_plan(std::span<const char> bytes) {
+  const auto mask = ::umask(0);  // the plan's modes are meant as they stand
+  Room room;
+  Unpacker plan(bytes);
+  for (std::uint32_t step = 0; !plan.is_at_end(); ++step) {
+    int error = perform(room, plan);
+    if (plan.is_bad()) error = EBADMSG;
+    if (error != 0) return {.step = step, .os_error = error};
+  }
+  ::umask(mask);
+  return {.step = kPlanDone, .os_error = 0};
+}
 
 void execute_plan_or_die() {
   // If the launcher dies before it has sent the plan, the pipe ends and so do we; after that the parent-death signal
   // covers it.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) die(kPlanUnreadable, fail());
-  std::uint32_t size = 0;
-  if (!read_exactly(reinterpret_cast<char*>(&size), sizeof size) || size > sizeof plan_buffer)
-    die(kPlanUnreadable, EBADMSG);
-  if (!read_exactly(plan_buffer, size)) die(kPlanUnreadable, EBADMSG);
+  serve_plan_or_die();
+}
 
-  ::umask(0);  // the plan's modes are meant as they stand
-  Room room;
-  Unpacker plan(std::span<const char>(plan_buffer, size));
-  for (std::uint32_t step = 0; !plan.is_at_end(); ++step) {
-    const int error = perform(room, plan);
-    if (plan.is_bad()) die(step, EBADMSG);
-    if (error != 0) die(step, error);
-  }
-  ::umask(022);
-  report(kPlanDone, 0);
-  char go = 0;
-  if (!read_exactly(&go, 1)) ::_exit(71);
-  ::syscall(SYS_close_range, static_cast<unsigned>(kChannelFd + 1), ~0U, 0U);
+void execute_inside_or_die() {
+  if (!move_descriptors() || !open_null()) die(kPlanUnreadable, fail());
+  serve_plan_or_die();
 }
 
 }  // namespace brig::runtimes::process

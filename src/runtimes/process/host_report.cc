@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <optional>
 
+#include "runtimes/process/disk_scratch.h"
 #include "sys/file.h"
 #include "sys/kernel.h"
 
@@ -49,6 +51,7 @@ std::vector<std::string> find_etc_entries() {
   for (const char* name : kEtcEntries) {
     if (::access((std::string("/etc/") + name).c_str(), R_OK) == 0) found.emplace_back(name);
   }
+  if (::access("/usr/lib/jvm", F_OK) < 0) return found;
   const Folder folder(::opendir("/etc"));
   if (folder == nullptr) return found;
   while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread, one stream
@@ -57,22 +60,6 @@ std::vector<std::string> find_etc_entries() {
       found.emplace_back(name);  // /usr/lib/jvm/*/conf points there
   }
   std::ranges::sort(found);
-  return found;
-}
-
-std::vector<HostReport::ProcEntry> find_proc_entries() {
-  std::vector<HostReport::ProcEntry> found;
-  const Folder folder(::opendir("/proc"));
-  if (folder == nullptr) return found;
-  while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread, one stream
-    const std::string_view name = entry->d_name;
-    if (name.front() == '.' || (name.front() >= '0' && name.front() <= '9') || entry->d_type == DT_LNK) continue;
-    struct stat info = {};
-    if (::fstatat(::dirfd(folder.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0) continue;
-    if ((info.st_mode & S_IROTH) == 0) continue;  // root's only: the sandbox's user cannot open it
-    found.push_back({std::string(name), S_ISDIR(info.st_mode)});
-  }
-  std::ranges::sort(found, {}, &HostReport::ProcEntry::name);
   return found;
 }
 
@@ -93,13 +80,28 @@ void look_for_user_namespaces(HostReport& report) {
   }
 }
 
-/// What root needs for mounts of its own making and for other ids; containers take it away.
-bool has_capabilities() {
+/// All of these, of the first 32.
+bool has_capabilities(std::uint32_t needed) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[2] = {};
-  if (::syscall(SYS_capget, &header, sets) < 0) return false;
-  constexpr std::uint32_t kNeeded = (1U << CAP_SYS_ADMIN) | (1U << CAP_SETUID) | (1U << CAP_SETGID);
-  return (sets[0].effective & kNeeded) == kNeeded;
+  return ::syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & needed) == needed;
+}
+
+/// What root needs for mounts of its own making and for other ids; containers take it away.
+constexpr std::uint32_t kRootsCapabilities = (1U << CAP_SYS_ADMIN) | (1U << CAP_SETUID) | (1U << CAP_SETGID);
+
+/// Many shells, and sudo, leave 0, which only CAP_SYS_RESOURCE raises again.
+std::uint32_t best_core_limit() {
+  rlimit core{};
+  const bool may_be_one = ::getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max > 0;
+  return may_be_one || has_capabilities(1U << CAP_SYS_RESOURCE) ? 1 : 0;
+}
+
+/// Whether this process has a supplementary group that is not its own group.
+bool has_groups_besides(gid_t own) {
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  return count < 0 || std::ranges::any_of(groups, [own](gid_t group) { return group != own; });
 }
 
 /// Root, but not merely in a user namespace that was given few ids, or without capabilities (a container).
@@ -107,7 +109,8 @@ bool is_true_root(std::uint32_t uid) {
   const auto has_ids = [](const char* path) {
     return maps_outside_ids(sys::read_file(path, 64 * 1024).value_or(std::string()));
   };
-  return uid == 0 && has_capabilities() && has_ids("/proc/self/uid_map") && has_ids("/proc/self/gid_map");
+  return uid == 0 && has_capabilities(kRootsCapabilities) && has_ids("/proc/self/uid_map") &&
+         has_ids("/proc/self/gid_map");
 }
 
 }  // namespace
@@ -137,8 +140,11 @@ HostReport report_abilities() {
   report.uid = ::geteuid();
   report.gid = ::getegid();
   report.is_root = is_true_root(report.uid);
-  report.has_extra_groups = !report.is_root && ::getgroups(0, nullptr) > 1;
+  report.has_extra_groups = !report.is_root && has_groups_besides(report.gid);
+  report.core_limit = best_core_limit();
+  report.has_core_handler = report.core_limit == 0 && first_line("/proc/sys/kernel/core_pattern").starts_with('|');
   report.landlock_abi = sys::landlock_abi();
+  report.has_disk_scratch = report.is_root && may_make_disk_scratch();
   look_for_user_namespaces(report);
   report.cgroups = sys::find_own_cgroup_tree();
   report.kernel = sys::kernel_name();
@@ -148,7 +154,6 @@ HostReport report_abilities() {
 void add_files(HostReport& report) {
   report.root_entries = find_root_entries();
   report.etc_entries = find_etc_entries();
-  report.proc_entries = find_proc_entries();
   report.processors = static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
 }
 

@@ -19,27 +19,26 @@ struct HostReport {
   std::uint32_t uid = 0;  ///< ours
   std::uint32_t gid = 0;
   bool has_extra_groups = false;  ///< supplementary groups a rootless sandbox cannot drop
+  std::uint32_t core_limit =
+      1;  ///< the limit of core files that a sandbox can be given: 1, or 0 if ours is and stays 0
+  bool has_core_handler = false;  ///< core_pattern is a program, which the kernel starts at a limit of 0 (core(5))
   int landlock_abi = 0;
+  bool has_disk_scratch = false;    ///< scratch that is larger than memory can lie on the disk (disk_scratch.h)
   bool has_user_namespaces = true;  ///< user.max_user_namespaces is not 0 and no known switch forbids them
   std::string why_no_user_namespaces;
   sys::CgroupTree cgroups;
   std::string kernel;
 
-  /// A folder of the root of the file system besides /usr that programs need: a link into usr/, or a real folder.
+  /// An entry of the root of the file system besides /usr that programs need: a link, or a real folder.
   struct RootEntry {
-    std::string name;    ///< "bin"
-    std::string target;  ///< "usr/bin"; empty for a real folder
+    std::string name;      ///< "bin"
+    std::string target;    ///< "usr/bin"; empty for what is no link
+    bool is_file = false;  ///< only images have these
     bool operator==(const RootEntry&) const = default;
   };
-  std::vector<RootEntry> root_entries;
+  std::vector<RootEntry> root_entries;   ///< of the host, or of the image (image_mount.h)
   std::vector<std::string> etc_entries;  ///< of kEtcEntries, those that exist
-  struct ProcEntry {
-    std::string name;
-    bool is_folder = false;
-    bool operator==(const ProcEntry&) const = default;
-  };
-  std::vector<ProcEntry> proc_entries;  ///< top level of /proc that others may read, without processes
-  std::uint32_t processors = 1;         ///< online
+  std::uint32_t processors = 1;          ///< online
   bool operator==(const HostReport&) const = default;
 };
 

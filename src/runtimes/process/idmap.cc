@@ -16,9 +16,9 @@
 namespace brig::runtimes::process {
 namespace {
 
-/// A user namespace in which `owner` (and its group) is `outside`: what the kernel wants to see for an id-mapped mount
-/// (mount_setattr(2)). It is held by a child that waits to be killed.
-Result<Fd> make_mapping(std::uint32_t owner, std::uint32_t group, std::uint32_t outside) {
+/// A user namespace with this mapping: what the kernel wants to see for an id-mapped mount (mount_setattr(2)). It is
+/// held by a child that waits to be killed.
+Result<Fd> make_mapping(IdMapping ids) {
   const pid_t warden = ::getpid();
   auto child = TRY(sys::clone(CLONE_NEWUSER, FdRef()));
   if (!child.has_value()) {
@@ -28,9 +28,9 @@ Result<Fd> make_mapping(std::uint32_t owner, std::uint32_t group, std::uint32_t 
     while (true) ::pause();
   }
   const std::string proc = "/proc/" + std::to_string(child->pid());
-  const auto line = [&](std::uint32_t id) { return std::to_string(id) + " " + std::to_string(outside) + " 1"; };
-  TRY(sys::write_file(proc + "/uid_map", line(owner)));
-  TRY(sys::write_file(proc + "/gid_map", line(group)));
+  const auto line = [&](std::uint32_t id) { return std::to_string(id) + " " + std::to_string(ids.outside) + " 1"; };
+  TRY(sys::write_file(proc + "/uid_map", line(ids.owner)));
+  TRY(sys::write_file(proc + "/gid_map", line(ids.group)));
   return sys::open(proc + "/ns/user", O_RDONLY);
 }
 
@@ -41,7 +41,17 @@ bool others_may_read(const struct stat& info) {
 
 }  // namespace
 
-Result<Fd> make_mount(FdRef source, const LaunchMount& mount, std::uint32_t outside_uid) {
+Result<> map_mount(FdRef mount, IdMapping ids) {
+  const Fd mapping = TRY(make_mapping(ids));
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_IDMAP;
+  attributes.userns_fd = static_cast<std::uint64_t>(mapping.get());
+  if (::mount_setattr(mount.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+    return Error::last_system("map the owners of its files");
+  return {};
+}
+
+Result<Fd> make_mount(FdRef source, const LaunchMount& mount, const Asker& asker, std::uint32_t outside_uid) {
   struct stat info = {};
   if (::fstat(source.get(), &info) < 0) return Error::last_system("look at it");
   if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
@@ -54,7 +64,10 @@ Result<Fd> make_mount(FdRef source, const LaunchMount& mount, std::uint32_t outs
   if (!mount.is_writable) attributes.attr_set |= MOUNT_ATTR_RDONLY;
   Fd mapping;
   if (mount.is_writable || !others_may_read(info)) {
-    mapping = TRY(make_mapping(info.st_uid, info.st_gid, outside_uid));
+    // A stranger's own ids: the owner's would also open what lies below a folder and is the owner's alone.
+    mapping = TRY(make_mapping({.owner = asker.is_own ? info.st_uid : asker.uid,
+                                .group = asker.is_own ? info.st_gid : asker.gid,
+                                .outside = outside_uid}));
     attributes.attr_set |= MOUNT_ATTR_IDMAP;
     attributes.userns_fd = static_cast<std::uint64_t>(mapping.get());
   }

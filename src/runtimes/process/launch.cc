@@ -8,11 +8,20 @@
 namespace brig::runtimes::process {
 namespace {
 
+/// First in a request, and no Reply begins with it: a warden's answers, sent where an asker's requests arrive, stay
+/// nonsense.
+constexpr std::uint8_t kRequestTag = 0x4c;
+
 std::string string_of(PackedText text) { return {text.data, text.size}; }
 
 bool is_id(std::string_view id) {
   return !id.empty() && id.size() <= 64 &&
          std::ranges::all_of(id, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+bool is_digest(std::string_view text) {
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 /// Bounds that keep a wrong or hostile request from hurting the host; the policy's own are tighter.
@@ -27,14 +36,18 @@ Result<> check(const LaunchRequest& request) {
   if (request.open_files < 8 || request.open_files > 1'048'576) return bad("open files");
   if (request.disk < kibibytes(64) || request.disk > gibibytes(16384)) return bad("disk");
   if (request.inodes < 16) return bad("inodes");
-  if (request.lifetime.count() < 0) return bad("lifetime");
+  if (request.lifetime.count() < 0 || request.lifetime > kMaxLifetime) return bad("lifetime");
   if (request.mounts.size() > kMaxMounts) return bad("mounts");
+  if (request.is_writable && request.wall != Wall::kProcess) return bad("a root that can be written");
   for (const LaunchMount& mount : request.mounts) {
     const auto inside = GuestPath::parse("/" + mount.path);
     if (!inside.has_value() || inside->text() != "/" + mount.path) return bad("a mount's place");
     const auto outside = HostPath::parse(mount.host);
     if (!outside.has_value() || outside->text() != mount.host) return bad("a mount's source");
   }
+  if (!request.image.empty() && !is_digest(request.image)) return bad("the image's digest");
+  if (request.layers > (request.is_writable ? kMaxLayers : 0)) return bad("layers");
+  if (request.is_writable && request.layers == 0 && request.image.empty()) return bad("a root on top of nothing");
   return {};
 }
 
@@ -42,7 +55,9 @@ Result<> check(const LaunchRequest& request) {
 
 std::string encode(const LaunchRequest& request) {
   Packer out;
+  out.number(kRequestTag);
   out.text(request.id);
+  out.number(static_cast<std::uint8_t>(request.wall));
   out.number(request.memory.count);
   out.number(request.cpu_millis);
   out.number(request.pids);
@@ -58,13 +73,21 @@ std::string encode(const LaunchRequest& request) {
     out.number(static_cast<std::uint8_t>(mount.is_folder));
     out.number(static_cast<std::uint8_t>(mount.is_writable));
   }
+  out.text(request.image);
+  out.number(static_cast<std::uint8_t>(request.is_writable));
+  out.number(request.layers);
   return out.take();
 }
 
 Result<LaunchRequest> decode_request(std::span<const char> bytes) {
   Unpacker in(bytes);
+  if (in.number<std::uint8_t>() != kRequestTag) return Error(Code::kInvalidArgument, "this is no launch request");
   LaunchRequest request;
   request.id = string_of(in.text());
+  const auto wall = in.number<std::uint8_t>();
+  if (wall > static_cast<std::uint8_t>(kLastWall))
+    return Error(Code::kInvalidArgument, "the launch request is out of bounds: wall");
+  request.wall = static_cast<Wall>(wall);
   request.memory = Bytes{in.number<std::uint64_t>()};
   request.cpu_millis = in.number<std::uint32_t>();
   request.pids = in.number<std::uint32_t>();
@@ -83,12 +106,44 @@ Result<LaunchRequest> decode_request(std::span<const char> bytes) {
     mount.is_writable = in.number<std::uint8_t>() != 0;
     request.mounts.push_back(std::move(mount));
   }
+  request.image = string_of(in.text());
+  request.is_writable = in.number<std::uint8_t>() != 0;
+  request.layers = in.number<std::uint32_t>();
   if (in.is_bad() || !in.is_at_end()) return Error(Code::kInvalidArgument, "the launch request is malformed");
   TRY(check(request));
   return request;
 }
 
+std::string encode(const AskMessage& question) {
+  Packer out;
+  out.number(static_cast<std::uint8_t>(question.what));
+  out.number(question.serial);
+  out.number(static_cast<std::int64_t>(question.lifetime.count()));
+  return out.take();
+}
+
+Result<AskMessage> decode_ask(std::span<const char> bytes) {
+  Unpacker in(bytes);
+  const auto what = in.number<std::uint8_t>();
+  AskMessage question{.what = static_cast<Ask>(what), .serial = in.number<std::uint32_t>()};
+  question.lifetime = Milliseconds(in.number<std::int64_t>());
+  const bool is_known = what >= static_cast<std::uint8_t>(Ask::kStats) && what <= static_cast<std::uint8_t>(kLastAsk);
+  if (in.is_bad() || !in.is_at_end() || !is_known || question.lifetime.count() < 0 || question.lifetime > kMaxLifetime)
+    return Error(Code::kInvalidArgument, "a warden was asked nonsense");
+  return question;
+}
+
 namespace {
+
+void pack(Packer& out, const Error& error) {
+  out.number(static_cast<std::uint8_t>(error.code()));
+  out.text(error.message());
+}
+
+Error unpack_error(Unpacker& in) {
+  const auto code = std::min(in.number<std::uint8_t>(), static_cast<std::uint8_t>(Code::kInternal));
+  return {static_cast<Code>(code), string_of(in.text())};
+}
 
 void pack(Packer& out, const runtime::CellReport& report) {
   out.number(static_cast<std::int64_t>(report.usage.wall.count()));
@@ -97,6 +152,8 @@ void pack(Packer& out, const runtime::CellReport& report) {
   out.number(report.memory_kills);
   out.number(report.pids_refusals);
   out.number(static_cast<std::uint8_t>(report.has_expired));
+  out.number(report.memory.count);
+  out.number(report.pids);
 }
 
 runtime::CellReport unpack_report(Unpacker& in) {
@@ -107,6 +164,8 @@ runtime::CellReport unpack_report(Unpacker& in) {
   report.memory_kills = in.number<std::uint64_t>();
   report.pids_refusals = in.number<std::uint64_t>();
   report.has_expired = in.number<std::uint8_t>() != 0;
+  report.memory = Bytes{in.number<std::uint64_t>()};
+  report.pids = in.number<std::uint64_t>();
   return report;
 }
 
@@ -195,10 +254,12 @@ std::string encode(const Reply& reply) {
   if (const auto* ready = std::get_if<Ready>(&reply)) {
     pack(out, ready->attestation);
   } else if (const auto* failed = std::get_if<Failed>(&reply)) {
-    out.number(static_cast<std::uint8_t>(failed->error.code()));
-    out.text(failed->error.message());
-  } else if (const auto* stats = std::get_if<Stats>(&reply)) {
-    pack(out, stats->report);
+    pack(out, failed->error);
+  } else if (const auto* answer = std::get_if<Answer>(&reply)) {
+    out.number(answer->serial);
+    out.number(static_cast<std::uint8_t>(answer->error.has_value()));
+    if (answer->error.has_value()) pack(out, *answer->error);
+    pack(out, answer->report);
   } else {
     pack(out, std::get<Ended>(reply).report);
   }
@@ -212,10 +273,12 @@ Result<Reply> decode_reply(std::span<const char> bytes) {
   if (kind == 0) {
     reply = Ready{unpack_attestation(in)};
   } else if (kind == 1) {
-    const auto code = std::min(in.number<std::uint8_t>(), static_cast<std::uint8_t>(Code::kInternal));
-    reply = Failed{Error(static_cast<Code>(code), string_of(in.text()))};
+    reply = Failed{unpack_error(in)};
   } else if (kind == 2) {
-    reply = Stats{unpack_report(in)};
+    Answer answer{.serial = in.number<std::uint32_t>()};
+    if (in.number<std::uint8_t>() != 0) answer.error = unpack_error(in);
+    answer.report = unpack_report(in);
+    reply = std::move(answer);
   } else if (kind == 3) {
     reply = Ended{unpack_report(in)};
   } else {

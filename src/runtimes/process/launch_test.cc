@@ -53,6 +53,21 @@ RC_GTEST_PROP(LaunchReply, NeverCrashesOnAnyBytes, (const std::string& bytes)) {
   (void)decode_reply(bytes).has_value();
 }
 
+TEST(LaunchAsk, IsReadBackExactlyAndBounded) {
+  const AskMessage question{.what = Ask::kSetLifetime, .serial = 7, .lifetime = Milliseconds(1500)};
+  const std::string bytes = encode(question);
+  EXPECT_EQ(*decode_ask(bytes), question);
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(decode_ask(std::string_view(bytes).substr(0, size)).has_value()) << size;
+  EXPECT_FALSE(decode_ask(bytes + "x").has_value());
+  EXPECT_FALSE(decode_ask(encode(AskMessage{.what = static_cast<Ask>(0)})).has_value());
+  EXPECT_FALSE(decode_ask(encode(AskMessage{.what = static_cast<Ask>(static_cast<int>(kLastAsk) + 1)})).has_value());
+  EXPECT_FALSE(decode_ask(encode(AskMessage{.lifetime = Milliseconds(-1)})).has_value());
+  EXPECT_FALSE(decode_ask(encode(AskMessage{.lifetime = kMaxLifetime + Milliseconds(1)})).has_value());
+}
+
+RC_GTEST_PROP(LaunchAsk, NeverCrashesOnAnyBytes, (const std::string& bytes)) { (void)decode_ask(bytes).has_value(); }
+
 TEST(LaunchReply, IsReadBack) {
   runtime::Attestation attestation;
   attestation.runtime = "process";
@@ -67,6 +82,9 @@ TEST(LaunchReply, IsReadBack) {
   EXPECT_FALSE(again.cgroup.pids.has_value());
   EXPECT_EQ(again.weaknesses, attestation.weaknesses);
 
+  EXPECT_FALSE(decode_request(encode(Reply(Ready{attestation}))).has_value());
+  EXPECT_FALSE(decode_request(encode(Reply(Failed{Error(Code::kDenied, "no")}))).has_value());
+
   const auto failed = decode_reply(encode(Reply(Failed{Error(Code::kDenied, "no")})));
   ASSERT_TRUE(failed.has_value());
   EXPECT_EQ(std::get<Failed>(*failed).error.code(), Code::kDenied);
@@ -75,7 +93,18 @@ TEST(LaunchReply, IsReadBack) {
   const runtime::CellReport report{.usage = {.wall = Milliseconds(5), .cpu = Milliseconds(3), .peak_memory = Bytes{7}},
                                    .memory_kills = 1,
                                    .pids_refusals = 2,
-                                   .has_expired = true};
+                                   .has_expired = true,
+                                   .memory = Bytes{11},
+                                   .pids = 12};
+  const auto answer =
+      decode_reply(encode(Reply(Answer{.serial = 9, .error = Error(Code::kDeadline, "late"), .report = report})));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(std::get<Answer>(*answer).serial, 9U);
+  EXPECT_EQ(std::get<Answer>(*answer).error->message(), "late");
+  EXPECT_EQ(std::get<Answer>(*answer).report.memory_kills, 1U);
+  EXPECT_EQ(std::get<Answer>(*answer).report.memory, Bytes{11});
+  EXPECT_EQ(std::get<Answer>(*answer).report.pids, 12U);
+
   const auto ended = decode_reply(encode(Reply(Ended{report})));
   ASSERT_TRUE(ended.has_value());
   EXPECT_EQ(std::get<Ended>(*ended).report.usage, report.usage);

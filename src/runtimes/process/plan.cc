@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -76,9 +77,17 @@ std::string describe(const Step& step) {
           [](const NewRoot& s) {
             return "new root, tmpfs of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes";
           },
+          [](const UseRoot& s) { return "the root in slot " + to_string(s.slot) + ", which can be written"; },
+          [](const EnterRoot& s) {
+            return "enter a root at " + s.path + ", tmpfs of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) +
+                   " inodes" + ((s.flags & kNoDevices) != 0 ? "" : ", without flags");
+          },
+          [](const LeaveRoot&) { return std::string("leave that root"); },
+          [](const MakeFilesAs& s) { return "make files as uid " + to_string(s.uid) + " gid " + to_string(s.gid); },
           [](const MakeFolder& s) { return "folder " + s.path + " " + octal(s.mode); },
           [](const MakeLink& s) { return "link " + s.path + " -> " + s.target; },
           [](const WriteFile& s) { return "file " + s.path + " \"" + printable(s.text, 400) + "\""; },
+          [](const CopyProgram& s) { return "copy the program in slot " + to_string(s.slot) + " to " + s.path; },
           [](const BindHost& s) {
             return "bind host " + printable(s.host, 4096) + " at " + printable(s.path, 4096) + flags_text(s.flags) +
                    (s.inode != 0 ? " if it is still the same object" : "");
@@ -90,11 +99,16 @@ std::string describe(const Step& step) {
             return "tmpfs at " + s.path + " of " + to_string(s.bytes) + " bytes, " + to_string(s.inodes) + " inodes";
           },
           [](const MountProc& s) { return "proc at " + s.path; },
+          [](const CoverProc& s) {
+            std::string text = "cover everything at the top of " + s.path + " but processes and";
+            for (const std::string& name : s.shown) text += " " + name;
+            return text;
+          },
+          [](const SetKernelLimit& s) { return "write " + s.text + " to " + s.path; },
           [](const MountTerminals& s) { return "devpts at " + s.path; },
           [](const BindInside& s) {
             return "bind " + s.from + " at " + s.path + (s.flags == 0 ? "" : flags_text(s.flags));
           },
-          [](const Unmount& s) { return "unmount " + s.path; },
           [](const PivotRoot&) { return std::string("pivot into the new root and drop the old"); },
           [](const SealRoot&) { return std::string("make the root read-only"); },
           [](const SetHostname& s) { return "hostname " + s.name; },
@@ -105,6 +119,7 @@ std::string describe(const Step& step) {
                    limit_text(s.hard);
           },
           [](const DropCapabilities&) { return std::string("drop every capability from every set"); },
+          [](const KeepCapabilities& s) { return "drop every capability but " + hex(s.mask) + " from every set"; },
           [](const ForbidNewPrivileges&) { return std::string("no new privileges"); },
           [](const RestrictFiles& s) {
             std::string text = "landlock: handle " + hex(s.handled) + ", scope " + hex(s.scoped);
@@ -133,14 +148,25 @@ namespace {
 int phase_of(const Step& step) {
   return std::visit(
       Overloaded{
-          [](const JoinCgroup&) { return 0; }, [](const EnterCgroupNamespace&) { return 1; },
-          [](const SetIdentity&) { return 2; }, [](const DieWithParent&) { return 3; },
-          [](const MakeMountsPrivate&) { return 4; }, [](const NewRoot&) { return 5; },
-          [](const PivotRoot&) { return 7; }, [](const SealRoot&) { return 8; }, [](const SetHostname&) { return 9; },
-          [](const RaiseLoopback&) { return 9; }, [](const NewSession&) { return 9; },
-          [](const SetLimit&) { return 9; }, [](const DropCapabilities&) { return 10; },
-          [](const ForbidNewPrivileges&) { return 11; }, [](const RestrictFiles&) { return 12; },
-          [](const HideProcess&) { return 13; }, [](const InstallSeccomp&) { return 14; },
+          [](const JoinCgroup&) { return 0; },
+          [](const EnterCgroupNamespace&) { return 1; },
+          [](const SetIdentity&) { return 2; },
+          [](const DieWithParent&) { return 3; },
+          [](const MakeMountsPrivate&) { return 4; },
+          [](const NewRoot&) { return 5; },
+          [](const UseRoot&) { return 5; },
+          [](const PivotRoot&) { return 7; },
+          [](const SealRoot&) { return 8; },
+          [](const SetHostname&) { return 9; },
+          [](const RaiseLoopback&) { return 9; },
+          [](const NewSession&) { return 9; },
+          [](const SetLimit&) { return 9; },
+          [](const DropCapabilities&) { return 10; },
+          [](const KeepCapabilities&) { return 10; },
+          [](const ForbidNewPrivileges&) { return 11; },
+          [](const RestrictFiles&) { return 12; },
+          [](const HideProcess&) { return 13; },
+          [](const InstallSeccomp&) { return 14; },
           [](const auto&) { return 6; },  // everything that builds the tree, between the new root and the pivot
       },
       step);
@@ -157,8 +183,11 @@ Result<> check_order(const JailPlan& plan) {
     phase = own;
     seen |= 1U << own;
   }
-  // No plan without these: identity, death with the parent, private mounts, root, pivot, sealed root, capabilities, no
-  // new privileges, hidden, filter.
+  // No plan without these: identity, death with the parent, private mounts, root, pivot, capabilities, no new
+  // privileges, hidden, filter; and a sealed root, but for one that is meant to be written.
+  const bool is_writable =
+      std::ranges::any_of(plan.steps, [](const Step& s) { return std::holds_alternative<UseRoot>(s); });
+  if (is_writable) seen |= 1U << 8U;
   for (int needed : {2, 3, 4, 5, 7, 8, 10, 11, 13, 14}) {
     if ((seen & (1U << needed)) == 0) {
       return Error(Code::kInternal, "the plan lacks a step of phase " + std::to_string(needed));
@@ -170,29 +199,42 @@ Result<> check_order(const JailPlan& plan) {
 namespace {
 
 void encode_fields(Packer& out, const Step& step) {
-  std::visit(Overloaded{
-                 [&](const JoinCgroup& s) { out.number(s.slot); },
-                 [&](const SetIdentity& s) { out.number(s.uid), out.number(s.gid); },
-                 [&](const NewRoot& s) { out.number(s.bytes), out.number(s.inodes); },
-                 [&](const MakeFolder& s) { out.text(s.path), out.number(s.mode); },
-                 [&](const MakeLink& s) { out.text(s.target), out.text(s.path); },
-                 [&](const WriteFile& s) { out.text(s.path), out.text(s.text); },
-                 [&](const BindHost& s) {
-                   out.text(s.host), out.text(s.path), out.number(s.flags), out.number(s.device), out.number(s.inode);
-                 },
-                 [&](const AttachMount& s) { out.number(s.slot), out.text(s.path); },
-                 [&](const MountTmpfs& s) { out.text(s.path), out.number(s.bytes), out.number(s.inodes); },
-                 [&](const MountProc& s) { out.text(s.path); }, [&](const MountTerminals& s) { out.text(s.path); },
-                 [&](const BindInside& s) { out.text(s.from), out.text(s.path), out.number(s.flags); },
-                 [&](const Unmount& s) { out.text(s.path); }, [&](const SetHostname& s) { out.text(s.name); },
-                 [&](const SetLimit& s) { out.number(s.resource), out.number(s.soft), out.number(s.hard); },
-                 [&](const RestrictFiles& s) {
-                   out.number(s.handled), out.number(s.scoped), out.number(static_cast<std::uint32_t>(s.rules.size()));
-                   for (const FileRule& rule : s.rules) out.text(rule.path), out.number(rule.access);
-                 },
-                 [&](const InstallSeccomp& s) { out.text(s.program); }, [](const auto&) {},  // no fields
-             },
-             step);
+  std::visit(
+      Overloaded{
+          [&](const JoinCgroup& s) { out.number(s.slot); },
+          [&](const SetIdentity& s) { out.number(s.uid), out.number(s.gid); },
+          [&](const NewRoot& s) { out.number(s.bytes), out.number(s.inodes); },
+          [&](const UseRoot& s) { out.number(s.slot); },
+          [&](const EnterRoot& s) { out.text(s.path), out.number(s.bytes), out.number(s.inodes), out.number(s.flags); },
+          [&](const MakeFilesAs& s) { out.number(s.uid), out.number(s.gid); },
+          [&](const MakeFolder& s) { out.text(s.path), out.number(s.mode); },
+          [&](const MakeLink& s) { out.text(s.target), out.text(s.path); },
+          [&](const WriteFile& s) { out.text(s.path), out.text(s.text); },
+          [&](const CopyProgram& s) { out.number(s.slot), out.text(s.path); },
+          [&](const BindHost& s) {
+            out.text(s.host), out.text(s.path), out.number(s.flags), out.number(s.device), out.number(s.inode);
+          },
+          [&](const AttachMount& s) { out.number(s.slot), out.text(s.path); },
+          [&](const MountTmpfs& s) { out.text(s.path), out.number(s.bytes), out.number(s.inodes); },
+          [&](const MountProc& s) { out.text(s.path); },
+          [&](const CoverProc& s) {
+            out.text(s.path), out.number(static_cast<std::uint32_t>(s.shown.size()));
+            for (const std::string& name : s.shown) out.text(name);
+          },
+          [&](const SetKernelLimit& s) { out.text(s.path), out.text(s.text); },
+          [&](const MountTerminals& s) { out.text(s.path); },
+          [&](const BindInside& s) { out.text(s.from), out.text(s.path), out.number(s.flags); },
+          [&](const SetHostname& s) { out.text(s.name); },
+          [&](const KeepCapabilities& s) { out.number(s.mask); },
+          [&](const SetLimit& s) { out.number(s.resource), out.number(s.soft), out.number(s.hard); },
+          [&](const RestrictFiles& s) {
+            out.number(s.handled), out.number(s.scoped), out.number(static_cast<std::uint32_t>(s.rules.size()));
+            for (const FileRule& rule : s.rules) out.text(rule.path), out.number(rule.access);
+          },
+          [&](const InstallSeccomp& s) { out.text(s.program); },
+          [](const auto&) {},  // no fields
+      },
+      step);
 }
 
 }  // namespace

@@ -37,6 +37,20 @@ struct NewRoot {
   std::uint64_t bytes;
   std::uint32_t inodes;
 };  ///< a small tmpfs; everything below is relative to it
+struct UseRoot {
+  std::uint32_t slot;
+};  ///< instead: a root that can be written, made by the launcher and passed as a descriptor
+/// A root inside the root, attached at `path`: the steps that follow are relative to it, until LeaveRoot.
+struct EnterRoot {
+  std::string path;
+  std::uint64_t bytes;
+  std::uint32_t inodes;
+  std::uint32_t flags;  ///< nosuid and nodev with kNoDevices, as every other; a user namespace cannot take them back
+};
+struct LeaveRoot {};
+struct MakeFilesAs {
+  std::uint32_t uid, gid;
+};  ///< outside ids: to whom what is made from now on belongs (setfsuid)
 struct MakeFolder {
   std::string path;
   std::uint32_t mode;
@@ -47,6 +61,10 @@ struct MakeLink {
 struct WriteFile {
   std::string path, text;
 };  ///< mode 0644
+struct CopyProgram {
+  std::uint32_t slot;
+  std::string path;
+};  ///< mode 0555
 struct BindHost {  ///< a host file or folder with all mounts below it
   std::string host, path;
   std::uint32_t flags;
@@ -64,6 +82,18 @@ struct MountTmpfs {
 struct MountProc {
   std::string path;
 };  ///< of the new pid namespace
+/// Hides what others may read at the top of a /proc: whatever this kernel has there, but processes and what is `shown`.
+/// The one step that looks: only inside is the list short and the one that counts.
+struct CoverProc {
+  std::string path;
+  std::vector<std::string> shown;
+};
+/// Writes a limit of the new user namespace, below a /proc/sys that is not read-only yet.
+struct SetKernelLimit {
+  std::string path;
+  std::string text;
+  bool operator==(const SetKernelLimit&) const = default;
+};
 struct MountTerminals {
   std::string path;
 };  ///< a devpts instance of its own
@@ -71,9 +101,6 @@ struct BindInside {
   std::string from, path;
   std::uint32_t flags;
 };  ///< both in the new root; not recursive; 0 keeps the source's flags
-struct Unmount {
-  std::string path;
-};  ///< and removes the mount point
 struct PivotRoot {};  ///< the host's tree is gone after this
 struct SealRoot {};   ///< the root tmpfs becomes read-only
 struct SetHostname {
@@ -86,6 +113,9 @@ struct SetLimit {
   std::uint64_t soft, hard;
 };
 struct DropCapabilities {};  ///< all five sets, and securebits locked
+struct KeepCapabilities {
+  std::uint64_t mask;
+};  ///< instead, in a root that can be written: these and no others, also over an exec by uid 0
 struct ForbidNewPrivileges {};
 struct FileRule {
   std::string path;
@@ -100,10 +130,12 @@ struct InstallSeccomp {
   std::string program;
 };  ///< sock_filter array; the last step
 
-using Step = std::variant<JoinCgroup, EnterCgroupNamespace, SetIdentity, DieWithParent, MakeMountsPrivate, NewRoot,
-                          MakeFolder, MakeLink, WriteFile, BindHost, AttachMount, MountTmpfs, MountProc, MountTerminals,
-                          BindInside, Unmount, PivotRoot, SealRoot, SetHostname, RaiseLoopback, NewSession, SetLimit,
-                          DropCapabilities, ForbidNewPrivileges, RestrictFiles, HideProcess, InstallSeccomp>;
+using Step =
+    std::variant<JoinCgroup, EnterCgroupNamespace, SetIdentity, DieWithParent, MakeMountsPrivate, NewRoot, UseRoot,
+                 EnterRoot, LeaveRoot, MakeFilesAs, MakeFolder, MakeLink, WriteFile, CopyProgram, BindHost, AttachMount,
+                 MountTmpfs, MountProc, CoverProc, SetKernelLimit, MountTerminals, BindInside, PivotRoot, SealRoot,
+                 SetHostname, RaiseLoopback, NewSession, SetLimit, DropCapabilities, KeepCapabilities,
+                 ForbidNewPrivileges, RestrictFiles, HideProcess, InstallSeccomp>;
 
 struct JailPlan {
   std::vector<Step> steps;

@@ -16,16 +16,22 @@ enum class Opcode : std::uint8_t {
   kDieWithParent,
   kMakeMountsPrivate,
   kNewRoot,
+  kUseRoot,
+  kEnterRoot,
+  kLeaveRoot,
+  kMakeFilesAs,
   kMakeFolder,
   kMakeLink,
   kWriteFile,
+  kCopyProgram,
   kBindHost,
   kAttachMount,
   kMountTmpfs,
   kMountProc,
+  kCoverProc,
+  kSetKernelLimit,
   kMountTerminals,
   kBindInside,
-  kUnmount,
   kPivotRoot,
   kSealRoot,
   kSetHostname,
@@ -33,6 +39,7 @@ enum class Opcode : std::uint8_t {
   kNewSession,
   kSetLimit,
   kDropCapabilities,
+  kKeepCapabilities,
   kForbidNewPrivileges,
   kRestrictFiles,
   kHideProcess,
@@ -52,5 +59,6 @@ struct PlanReport {
 };
 inline constexpr std::uint32_t kPlanDone = 0xffffffff;
 inline constexpr std::uint32_t kPlanUnreadable = 0xfffffffe;
+inline constexpr std::uint32_t kNoNetworkNamespace = 0xfffffffd;  ///< brig-init was not even started
 
 }  // namespace brig::runtimes::process

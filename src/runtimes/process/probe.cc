@@ -22,12 +22,20 @@ int try_namespaces() {
   return 0;  // the Child is reaped by its destructor
 }
 
+/// A root that lacks capabilities or ids, as in most containers: sudo gives it nothing, whoever starts the container
+/// can.
+bool is_container_root(const HostReport& host) { return !host.is_root && host.uid == 0; }
+
 Finding namespaces_finding(const HostReport& host) {
   const int error = host.has_user_namespaces ? try_namespaces() : EPERM;
   if (error == 0)
     return {Finding::State::kGood, "namespaces", "user, pid, mount, network, ipc and uts namespaces can be made", ""};
   std::string mend = "sysctl -w user.max_user_namespaces=15000";
-  if (!host.is_root) {
+  if (is_container_root(host)) {
+    mend =
+        "start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+        "--security-opt systempaths=unconfined, or run brig on the machine itself";
+  } else if (!host.is_root) {
     // The three switches distributions use: Debian's, Ubuntu 23.10's AppArmor rule, and plain root.
     mend =
         "sudo sysctl -w kernel.unprivileged_userns_clone=1 (Debian), or "
@@ -47,7 +55,11 @@ Finding cgroup_finding(const HostReport& host) {
   }
   return {Finding::State::kWeak, "cgroups",
           version + "; " + host.cgroups.why_not + ": only private memory of each process is limited, cpu is not",
-          "run brig with sudo, or in a delegated group: systemd-run --user --scope -p Delegate=yes brig …"};
+          is_container_root(host)
+              ? "start the container with --privileged and --cgroupns=host, or run brig on the machine itself as root"
+          : host.is_root
+              ? "mount the cgroup controllers memory, pids and cpu, writable"
+              : "run brig with sudo, or in a delegated group: systemd-run --user --scope -p Delegate=yes brig …"};
 }
 
 Finding landlock_finding(const HostReport& host) {
@@ -65,7 +77,10 @@ Finding identity_finding(const HostReport& host) {
             "every sandbox gets a user of its own outside (from " + std::to_string(kFirstOutsideId) + ")", ""};
   }
   return {Finding::State::kWeak, "identity",
-          "outside, sandboxes run as your own user (uid " + std::to_string(host.uid) + ")", "run brig with sudo"};
+          "outside, sandboxes run as your own user (uid " + std::to_string(host.uid) + ")",
+          is_container_root(host)
+              ? "start the container with --privileged and without a user namespace, or run brig on the machine itself"
+              : "run brig with sudo"};
 }
 
 Finding helper_finding(const std::string& launcher) {

@@ -44,6 +44,14 @@ std::vector<std::string_view> words(std::string_view text) {
   return result;
 }
 
+std::vector<scmp_arg_cmp> comparisons(std::span<const ArgumentTest> tests) {
+  std::vector<scmp_arg_cmp> result;
+  for (const ArgumentTest& test : tests) {
+    result.push_back({.arg = test.index, .op = SCMP_CMP_MASKED_EQ, .datum_a = test.mask, .datum_b = test.value});
+  }
+  return result;
+}
+
 Result<std::set<int>> add_permissions(const Filter& filter, Architecture architecture) {
   std::set<int> allowed;
   for (const AllowRule& rule : allow_rules()) {
@@ -58,10 +66,7 @@ Result<std::set<int>> add_permissions(const Filter& filter, Architecture archite
   for (const AllowIfRule& rule : allow_if_rules()) {
     const int number = TRY(number_of(architecture, rule.call));
     if (number < 0) continue;
-    std::vector<scmp_arg_cmp> tests;
-    for (const ArgumentTest& test : rule.tests) {
-      tests.push_back({.arg = test.index, .op = SCMP_CMP_MASKED_EQ, .datum_a = test.mask, .datum_b = test.value});
-    }
+    const auto tests = comparisons(rule.tests);
     const int result = seccomp_rule_add_exact_array(filter.get(), SCMP_ACT_ALLOW, number,
                                                     static_cast<unsigned>(tests.size()), tests.data());
     if (result < 0 && result != -EEXIST) return failed(result, rule.call);  // two names of one ioctl number
@@ -79,6 +84,15 @@ Result<> add_refusals(const Filter& filter, Architecture architecture) {
           filter.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(rule.os_error)), number, 0, nullptr);
       if (result < 0) return failed(result, name);
     }
+  }
+  for (const RefuseIfRule& rule : refuse_if_rules()) {
+    const int number = TRY(number_of(architecture, rule.call));
+    if (number < 0) continue;
+    const auto tests = comparisons(rule.tests);
+    const int result =
+        seccomp_rule_add_exact_array(filter.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(rule.os_error)), number,
+                                     static_cast<unsigned>(tests.size()), tests.data());
+    if (result < 0) return failed(result, rule.call);
   }
   return {};
 }

@@ -1,8 +1,13 @@
 #include "runtimes/process/seccomp_profile.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sched.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -20,7 +25,7 @@ namespace {
 constexpr AllowRule kAllow[] = {
     {"read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 close close_range lseek dup dup2 dup3 "
      "pipe pipe2 "
-     "fcntl fsync fdatasync sync_file_range fadvise64 readahead flock ftruncate truncate fallocate sendfile "
+     "fsync fdatasync sync_file_range fadvise64 readahead flock ftruncate truncate fallocate sendfile "
      "copy_file_range "
      "splice tee",
      "bytes in and out of files the sandbox already holds or may open"},
@@ -55,8 +60,10 @@ constexpr AllowRule kAllow[] = {
     {"poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd "
      "eventfd2",
      "event loops"},
+    {"inotify_init inotify_init1 inotify_rm_watch",
+     "waiting for changes of files, the agent's as well; the plan limits instances and watches"},
     {"bind listen accept accept4 connect getsockname getpeername sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg "
-     "shutdown setsockopt getsockopt",
+     "shutdown getsockopt",
      "sockets once made (see socket); the network namespace has only loopback"},
     {"getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid setregid setresuid setresgid "
      "setfsuid "
@@ -126,7 +133,6 @@ constexpr std::uint64_t kIoctls[] = {
     0x40049409 /* FICLONE, linux/fs.h */,
     0x4020940d /* FICLONERANGE */,
     0x80086601 /* FS_IOC_GETFLAGS */,
-    0xc020660b /* FS_IOC_FIEMAP */,
     0x5441 /* TIOCGPTPEER of x86 */,
 };
 
@@ -169,6 +175,72 @@ class OneOf {
   std::vector<AllowIfRule> rules_;
 };
 
+/// Options of one level of setsockopt: (option & mask) == value, which takes a few neighbours at once.
+struct Options {
+  std::uint64_t level;
+  std::uint64_t mask;
+  std::uint64_t value;
+};
+constexpr std::uint64_t kExactly = 0xffffffff;
+constexpr std::uint64_t kPair = kExactly - 1;
+constexpr std::uint64_t kFour = kExactly - 3;
+constexpr std::uint64_t kEight = kExactly - 7;
+constexpr std::uint64_t kSixteen = kExactly - 15;
+
+// What socket libraries set. Not in here, and so not in the kernel's reach: programs for packets (SO_ATTACH_*), other
+// protocols below a socket (TCP_ULP), source routes and headers by hand, multicast source filters, segmentation
+// offload.
+constexpr Options kOptions[] = {
+    {SOL_SOCKET, kSixteen, 0},            // SO_REUSEADDR … SO_REUSEPORT (asm-generic/socket.h)
+    {SOL_SOCKET, kEight, SO_PASSCRED},    // … SO_RCVTIMEO, SO_SNDTIMEO
+    {SOL_SOCKET, kPair, 24},              // SO_BINDTODEVICE
+    {SOL_SOCKET, kFour, SO_PEERNAME},     // SO_TIMESTAMP
+    {SOL_SOCKET, kFour, SO_SNDBUFFORCE},  // SO_TIMESTAMPNS; the forced sizes need a capability
+    {SOL_SOCKET, kFour, SO_RXQ_OVFL},     // SO_PEEK_OFF
+    {SOL_SOCKET, kPair, 66},              // SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW
+    {IPPROTO_IP, kFour, 0},               // IP_TOS, IP_TTL
+    {IPPROTO_IP, kEight, IP_PKTINFO},     // IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_FREEBIND
+    {IPPROTO_IP, kPair, IP_BIND_ADDRESS_NO_PORT},
+    {IPPROTO_IP, kFour, IP_MULTICAST_IF},  // IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_ADD_MEMBERSHIP
+    {IPPROTO_IP, kExactly, IP_DROP_MEMBERSHIP},
+    {IPPROTO_IP, kExactly, IP_MULTICAST_ALL},
+    {IPPROTO_IPV6, kFour, IPV6_UNICAST_HOPS},    // IPV6_MULTICAST_*
+    {IPPROTO_IPV6, kPair, IPV6_ADD_MEMBERSHIP},  // IPV6_DROP_MEMBERSHIP
+    {IPPROTO_IPV6, kExactly, IPV6_MTU_DISCOVER},
+    {IPPROTO_IPV6, kPair, IPV6_MTU},  // IPV6_RECVERR
+    {IPPROTO_IPV6, kExactly, IPV6_V6ONLY},
+    {IPPROTO_IPV6, kExactly, IPV6_MULTICAST_ALL},
+    {IPPROTO_IPV6, kExactly, IPV6_RECVPKTINFO},
+    {IPPROTO_IPV6, kExactly, IPV6_RECVHOPLIMIT},
+    {IPPROTO_IPV6, kExactly, IPV6_DONTFRAG},
+    {IPPROTO_IPV6, kPair, IPV6_RECVTCLASS},  // IPV6_TCLASS
+    {IPPROTO_TCP, kEight, 0},                // TCP_NODELAY, TCP_MAXSEG, TCP_CORK, TCP_KEEP*, TCP_SYNCNT
+    {IPPROTO_TCP, kFour, TCP_LINGER2},       // TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP
+    {IPPROTO_TCP, kExactly, TCP_QUICKACK},
+    {IPPROTO_TCP, kExactly, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, kExactly, TCP_FASTOPEN},
+    {IPPROTO_TCP, kExactly, TCP_NOTSENT_LOWAT},
+    {IPPROTO_TCP, kExactly, TCP_FASTOPEN_CONNECT},
+    {IPPROTO_UDP, kExactly, UDP_CORK},
+};
+
+/// Builds the rules for setsockopt.
+class OptionRules {
+ public:
+  explicit OptionRules(std::span<const Options> all) {
+    tests_.reserve(all.size());
+    for (const Options& options : all) {
+      tests_.push_back({ArgumentTest{1, kExactly, options.level}, ArgumentTest{2, options.mask, options.value}});
+      rules_.push_back({"setsockopt", tests_.back(), "what socket libraries set; nothing that carries a program"});
+    }
+  }
+  [[nodiscard]] const std::vector<AllowIfRule>& rules() const { return rules_; }
+
+ private:
+  std::vector<std::array<ArgumentTest, 2>> tests_;
+  std::vector<AllowIfRule> rules_;
+};
+
 // CLONE_NEW* of linux/sched.h; CLONE_NEWTIME is clone3's only. A thread or a process may be made, a namespace may not.
 constexpr std::uint64_t kNamespaceFlags =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
@@ -203,6 +275,20 @@ constexpr std::string_view kLimitWhy =
     "its own limits; not those of the agent, which has the same uid, and not the one that keeps the host's crash "
     "handler away";
 
+// Every command but F_NOTIFY (1026, bits 1 and 10): another has one of those clear, or bit 0, 2 or 3 set.
+static_assert(F_NOTIFY == 1026);
+constexpr ArgumentTest kCommandBit1[] = {{1, 2, 0}};
+constexpr ArgumentTest kCommandBit10[] = {{1, 1024, 0}};
+constexpr ArgumentTest kCommandBit0[] = {{1, 1, 1}};
+constexpr ArgumentTest kCommandBit2[] = {{1, 4, 4}};
+constexpr ArgumentTest kCommandBit3[] = {{1, 8, 8}};
+constexpr std::string_view kCommandWhy =
+    "flags, copies, locks and seals of its own descriptors, but not dnotify, which tells whenever a neighbour or the "
+    "host reads in a folder of /usr";
+
+// IN_ACCESS, IN_CLOSE_NOWRITE and IN_OPEN of inotify(7).
+constexpr ArgumentTest kOnlyChanges[] = {{2, IN_ACCESS | IN_CLOSE_NOWRITE | IN_OPEN, 0}};
+
 constexpr ArgumentTest kFifo[] = {{1, S_IFMT, S_IFIFO}};
 constexpr ArgumentTest kFifoAt[] = {{2, S_IFMT, S_IFIFO}};
 constexpr ArgumentTest kRegular[] = {{1, S_IFMT, S_IFREG}};
@@ -223,6 +309,13 @@ constexpr AllowIfRule kAllowIf[] = {
     {"socket", kUdp6, kSocketWhy},
     {"socket", kUdp4Named, kSocketWhy},
     {"socket", kUdp6Named, kSocketWhy},
+    {"fcntl", kCommandBit1, kCommandWhy},
+    {"fcntl", kCommandBit10, kCommandWhy},
+    {"fcntl", kCommandBit0, kCommandWhy},
+    {"fcntl", kCommandBit2, kCommandWhy},
+    {"fcntl", kCommandBit3, kCommandWhy},
+    {"inotify_add_watch", kOnlyChanges,
+     "changes only: to be told of reading would tell whenever a neighbour or the host opens a file of /usr"},
     {"socketpair", kUnixSocket,
      "a pair is a socket too: the kernel makes the first before it asks whether the family has pairs"},
     {"prlimit64", kAskLimit, kLimitWhy},
@@ -264,10 +357,6 @@ constexpr RefuseRule kRefuse[] = {
     {"settimeofday clock_settime clock_adjtime adjtimex stime", EPERM, "the machine's clock"},
     {"sethostname setdomainname", EPERM, "fixed when the sandbox was made"},
     {"fanotify_init fanotify_mark", EPERM, "watches whole file systems"},
-    {"inotify_init inotify_init1", EMFILE,
-     "the few instances a user may have are counted also against whoever made the sandbox: 128 here would be all of "
-     "the host's root. "
-     "Programs know this answer and poll instead"},
     {"sync syncfs", EPERM, "writes out every file system of the machine, /usr's included; fsync writes its own file"},
     {"vmsplice", EPERM, "gifts pages to pipes (Dirty Pipe's class); libc does not need it"},
     {"memfd_secret", EPERM, "memory the cgroup cannot account and dumps cannot show"},
@@ -277,8 +366,39 @@ constexpr RefuseRule kRefuse[] = {
     {"create_module get_kernel_syms query_module uselib ustat sysfs _sysctl remap_file_pages", EPERM, "obsolete"},
 };
 
+// Known dangers among the options: the answer of a kernel without them, which libraries take as it is.
+constexpr ArgumentTest kAttachFilter[] = {{1, kExactly, SOL_SOCKET}, {2, kPair, SO_ATTACH_FILTER}};  // and detach
+constexpr ArgumentTest kLockFilter[] = {{1, kExactly, SOL_SOCKET}, {2, kExactly, SO_LOCK_FILTER}};
+constexpr ArgumentTest kAttachBpf[] = {{1, kExactly, SOL_SOCKET}, {2, kPair, SO_ATTACH_BPF}};  // and reuseport, classic
+constexpr ArgumentTest kAttachReusePort[] = {{1, kExactly, SOL_SOCKET}, {2, kExactly, SO_ATTACH_REUSEPORT_EBPF}};
+constexpr ArgumentTest kZeroCopy[] = {{1, kExactly, SOL_SOCKET}, {2, kExactly, SO_ZEROCOPY}};
+constexpr ArgumentTest kUpperLayer[] = {{1, kExactly, IPPROTO_TCP}, {2, kExactly, TCP_ULP}};
+constexpr ArgumentTest kCongestion[] = {{1, kExactly, IPPROTO_TCP}, {2, kExactly, TCP_CONGESTION}};
+constexpr ArgumentTest kSegment[] = {{1, kExactly, IPPROTO_UDP}, {2, kExactly, UDP_SEGMENT}};
+constexpr ArgumentTest kCoalesce[] = {{1, kExactly, IPPROTO_UDP}, {2, kExactly, UDP_GRO}};
+constexpr ArgumentTest kIpOptions[] = {{1, kExactly, IPPROTO_IP}, {2, kExactly, IP_OPTIONS}};
+constexpr ArgumentTest kPhysicalLayout[] = {{1, kExactly, 0xc020660b /* FS_IOC_FIEMAP, linux/fs.h */}};
+constexpr std::string_view kPacketProgramWhy =
+    "a program of the guest's in the kernel: the way into the BPF verifier and compiler that bpf(2) is refused for";
+
+constexpr RefuseIfRule kRefuseIf[] = {
+    {"setsockopt", kAttachFilter, ENOPROTOOPT, kPacketProgramWhy},
+    {"setsockopt", kLockFilter, ENOPROTOOPT, kPacketProgramWhy},
+    {"setsockopt", kAttachBpf, ENOPROTOOPT, kPacketProgramWhy},
+    {"setsockopt", kAttachReusePort, ENOPROTOOPT, kPacketProgramWhy},
+    {"setsockopt", kZeroCopy, ENOPROTOOPT, "pins the guest's pages in the network's buffers; senders fall back"},
+    {"setsockopt", kUpperLayer, ENOPROTOOPT,
+     "another protocol below the socket: kTLS and espintcp have a list of escapes (CVE-2023-0461, CVE-2025-39946)"},
+    {"setsockopt", kCongestion, ENOPROTOOPT, "modules of the host, some of them BPF programs"},
+    {"setsockopt", kSegment, ENOPROTOOPT, "segmentation offload: much code for speed that a loopback does not need"},
+    {"setsockopt", kCoalesce, ENOPROTOOPT, "the same for what comes in"},
+    {"setsockopt", kIpOptions, ENOPROTOOPT, "source routes and headers by hand"},
+    {"ioctl", kPhysicalLayout, EOPNOTSUPP, "where files of the host lie on its disk; copying programs fall back"},
+};
+
 }  // namespace
 
+std::span<const RefuseIfRule> refuse_if_rules() { return kRefuseIf; }
 std::span<const AllowRule> allow_rules() { return kAllow; }
 std::span<const RefuseRule> refuse_rules() { return kRefuse; }
 
@@ -286,10 +406,12 @@ std::span<const AllowIfRule> allow_if_rules() {
   static const OneOf kIoctlRules("ioctl", 1, kIoctls,
                                  "terminals, non-blocking flags, file clones; nothing else of any device");
   static const OneOf kPrctlRules("prctl", 0, kPrctls, "naming, asking, and what only takes away");
+  static const OptionRules kSocketOptions(kOptions);
   static const std::vector<AllowIfRule> kAll = [] {
     std::vector<AllowIfRule> rules(std::begin(kAllowIf), std::end(kAllowIf));
     rules.insert(rules.end(), kIoctlRules.rules().begin(), kIoctlRules.rules().end());
     rules.insert(rules.end(), kPrctlRules.rules().begin(), kPrctlRules.rules().end());
+    rules.insert(rules.end(), kSocketOptions.rules().begin(), kSocketOptions.rules().end());
     return rules;
   }();
   return kAll;

@@ -27,6 +27,12 @@ struct AllowIfRule {
   std::span<const ArgumentTest> tests;
   std::string_view why;
 };
+struct RefuseIfRule {
+  std::string_view call;
+  std::span<const ArgumentTest> tests;
+  int os_error;
+  std::string_view why;
+};
 struct RefuseRule {
   std::string_view calls;
   int os_error;
@@ -39,5 +45,7 @@ std::span<const AllowRule> allow_rules();
 std::span<const AllowIfRule> allow_if_rules();
 /// Refused with an errno other than the default's.
 std::span<const RefuseRule> refuse_rules();
+/// With these arguments, of a call that others may be made of, refused with the errno that programs expect there.
+std::span<const RefuseIfRule> refuse_if_rules();
 
 }  // namespace brig::runtimes::process

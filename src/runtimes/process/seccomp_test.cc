@@ -1,7 +1,12 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +20,7 @@
 #include "runtimes/process/compile.h"
 #include "runtimes/process/seccomp_compile.h"
 #include "runtimes/process/seccomp_profile.h"
+#include "runtimes/process/set_id_filter.h"
 #include "runtimes/process/testing/bpf_evaluator.h"
 
 namespace brig::runtimes::process {
@@ -54,6 +60,23 @@ TEST_P(Filter, IsTheOneThatWasReviewed) {
   expect_golden("tests/golden/process/seccomp-" + std::string(to_string(GetParam().architecture)) + ".pfc",
                 profile_.text);
 }
+
+#ifdef __x86_64__
+TEST(SetIdFilter, LetsNoFileGetTheBitsAndEverythingElsePass) {
+  const std::string filter = set_id_filter();
+  const auto judge = [&](std::uint32_t number, std::array<std::uint64_t, 6> arguments) {
+    return evaluate(filter, {number, AUDIT_ARCH_X86_64, arguments}).value_or(0);
+  };
+  for (const std::uint64_t bits : {04000U, 02000U, 06755U}) {
+    EXPECT_EQ(judge(SYS_chmod, {0, bits}), kEperm);
+    EXPECT_EQ(judge(SYS_fchmod, {0, bits}), kEperm);
+    EXPECT_EQ(judge(SYS_fchmodat, {0, 0, bits}), kEperm);
+    EXPECT_EQ(judge(452, {0, 0, bits}), kEperm);
+    EXPECT_EQ(judge(SYS_read, {bits, bits, bits}), SECCOMP_RET_ALLOW);
+  }
+  EXPECT_EQ(judge(SYS_chmod, {0, 01777}), SECCOMP_RET_ALLOW);
+}
+#endif
 
 TEST_P(Filter, KillsForeignArchitectures) {
   for (std::uint32_t audit :
@@ -210,9 +233,19 @@ TEST_P(Filter, LeavesTheLimitOfCoreFilesAsItIs) {
 }
 
 TEST_P(Filter, RefusesWhatIsSharedWithTheHostsOwner) {
-  EXPECT_EQ(verdict("inotify_init1"), SECCOMP_RET_ERRNO | EMFILE);
   EXPECT_EQ(verdict("sync"), kEperm);
   EXPECT_EQ(verdict("syncfs"), kEperm);
+}
+
+TEST_P(Filter, TellsOfChangesAndNotOfWhatOthersRead) {
+  EXPECT_EQ(verdict("inotify_init1"), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(verdict("inotify_add_watch", {3, 0, IN_CREATE | IN_MODIFY | IN_MOVED_TO | IN_ONLYDIR}), SECCOMP_RET_ALLOW);
+  for (const unsigned reading :
+       {unsigned{IN_ACCESS}, unsigned{IN_OPEN}, unsigned{IN_CLOSE_NOWRITE}, unsigned{IN_ALL_EVENTS}})
+    EXPECT_NE(verdict("inotify_add_watch", {3, 0, reading}), SECCOMP_RET_ALLOW) << reading;
+  for (std::uint64_t command = 0; command < 1040; ++command)  // all there are
+    EXPECT_EQ(verdict("fcntl", {3, command}) == SECCOMP_RET_ALLOW, command != F_NOTIFY) << command;
+  EXPECT_NE(verdict("fcntl", {3, F_NOTIFY | 0x100000000ULL}), SECCOMP_RET_ALLOW) << "high bits";
 }
 
 TEST_P(Filter, KnowsOnlyHarmlessDeviceCommands) {
@@ -223,6 +256,60 @@ TEST_P(Filter, KnowsOnlyHarmlessDeviceCommands) {
   EXPECT_NE(verdict("ioctl", {0, TIOCSTI | 0x100000000ULL}), SECCOMP_RET_ALLOW) << "CVE-2019-10063: high bits";
   EXPECT_NE(verdict("ioctl", {0, TIOCCONS}), SECCOMP_RET_ALLOW);
   EXPECT_NE(verdict("ioctl", {0, SIOCSIFFLAGS}), SECCOMP_RET_ALLOW);
+}
+
+TEST_P(Filter, HidesWhereFilesLieOnTheDisk) {
+  EXPECT_EQ(verdict("ioctl", {0, 0xc020660b /* FS_IOC_FIEMAP */}), SECCOMP_RET_ERRNO | EOPNOTSUPP);
+  EXPECT_NE(verdict("ioctl", {0, 1 /* FIBMAP */}), SECCOMP_RET_ALLOW);
+}
+
+/// Every option that a level has, against the list of those that socket libraries set.
+TEST_P(Filter, OffersTheSocketOptionsThatLibrariesSet) {
+  const std::set<int> general{SO_REUSEADDR, SO_BROADCAST, SO_SNDBUF,    SO_RCVBUF,   SO_KEEPALIVE, SO_OOBINLINE,
+                              SO_LINGER,    SO_REUSEPORT, SO_PASSCRED,  SO_RCVTIMEO, SO_SNDTIMEO,  SO_RCVLOWAT,
+                              SO_TIMESTAMP, SO_PRIORITY,  SO_DONTROUTE, SO_PEEK_OFF, 66,           67};
+  for (int option : general) {
+    EXPECT_EQ(verdict("setsockopt", {3, SOL_SOCKET, static_cast<std::uint64_t>(option)}), SECCOMP_RET_ALLOW) << option;
+  }
+  const auto allowed = [&](std::uint64_t level) {
+    std::set<int> options;
+    for (int option = 0; option < 1024; ++option) {
+      if (verdict("setsockopt", {3, level, static_cast<std::uint64_t>(option)}) == SECCOMP_RET_ALLOW)
+        options.insert(option);
+    }
+    return options;
+  };
+  EXPECT_EQ(allowed(IPPROTO_TCP),
+            (std::set<int>{0, TCP_NODELAY, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT,
+                           TCP_LINGER2, TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO, TCP_QUICKACK, TCP_USER_TIMEOUT,
+                           TCP_FASTOPEN, TCP_NOTSENT_LOWAT, TCP_FASTOPEN_CONNECT}));
+  EXPECT_EQ(allowed(IPPROTO_UDP), std::set<int>{UDP_CORK});
+  for (int option : {IP_TOS, IP_TTL, IP_MTU_DISCOVER, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_ALL})
+    EXPECT_TRUE(allowed(IPPROTO_IP).contains(option)) << option;
+  for (int option : {IPV6_V6ONLY, IPV6_UNICAST_HOPS, IPV6_TCLASS, IPV6_ADD_MEMBERSHIP, IPV6_MULTICAST_ALL})
+    EXPECT_TRUE(allowed(IPPROTO_IPV6).contains(option)) << option;
+  for (int option : {IP_OPTIONS, IP_MSFILTER, MCAST_JOIN_SOURCE_GROUP, IP_XFRM_POLICY, 64 /* IPT_SO_SET_REPLACE */})
+    EXPECT_FALSE(allowed(IPPROTO_IP).contains(option)) << option;
+  for (int option : {IPV6_ADDRFORM, IPV6_JOIN_ANYCAST, IPV6_HOPOPTS, IPV6_RTHDR, 32 /* IPV6_FLOWLABEL_MGR */, 64})
+    EXPECT_FALSE(allowed(IPPROTO_IPV6).contains(option)) << option;
+  for (std::uint64_t level : std::initializer_list<std::uint64_t>{255, 263 /* SOL_PACKET */, 270 /* SOL_NETLINK */,
+                                                                  282 /* SOL_TLS */, 283 /* SOL_XDP */})
+    EXPECT_TRUE(allowed(level).empty()) << level;
+}
+
+TEST_P(Filter, PutsNoProgramAndNoProtocolUnderASocket) {
+  constexpr std::uint32_t kNoSuchOption = SECCOMP_RET_ERRNO | ENOPROTOOPT;
+  const auto option = [&](std::uint64_t level, std::uint64_t name) { return verdict("setsockopt", {3, level, name}); };
+  for (int name : {SO_ATTACH_FILTER, SO_LOCK_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF,
+                   SO_ZEROCOPY}) {
+    EXPECT_EQ(option(SOL_SOCKET, static_cast<std::uint64_t>(name)), kNoSuchOption) << name;
+    EXPECT_NE(option(SOL_SOCKET | 0x100000000ULL, static_cast<std::uint64_t>(name)), SECCOMP_RET_ALLOW) << "high bits";
+  }
+  EXPECT_NE(option(SOL_SOCKET, 68 /* SO_DETACH_REUSEPORT_BPF */), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_ULP), kNoSuchOption);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_CONGESTION), kNoSuchOption);
+  EXPECT_EQ(option(IPPROTO_UDP, UDP_SEGMENT), kNoSuchOption);
+  EXPECT_NE(option(IPPROTO_TCP, TCP_REPAIR), SECCOMP_RET_ALLOW);
 }
 
 TEST_P(Filter, LetsProcessControlOnlyNameAndAsk) {
@@ -264,6 +351,7 @@ TEST(Profile, EveryRuleGivesAReason) {
   for (const AllowRule& rule : allow_rules()) EXPECT_GT(rule.why.size(), 5U) << rule.calls;
   for (const AllowIfRule& rule : allow_if_rules()) EXPECT_GT(rule.why.size(), 5U) << rule.call;
   for (const RefuseRule& rule : refuse_rules()) EXPECT_GT(rule.why.size(), 5U) << rule.calls;
+  for (const RefuseIfRule& rule : refuse_if_rules()) EXPECT_GT(rule.why.size(), 5U) << rule.call;
 }
 
 }  // namespace

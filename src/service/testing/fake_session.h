@@ -23,6 +23,7 @@ class FakeSession : public guest::Session {
     contents["/workspace/" + path] = std::move(text);
   }
 
+  Task<> closed() override { co_return Error(Code::kUnavailable, "over"); }
   Task<> ready() override { return answer<void>({}); }
   Task<std::unique_ptr<guest::Process>> exec(guest::ExecRequest, guest::OutputSink&) override {
     return answer<std::unique_ptr<guest::Process>>(unsupported());
@@ -45,6 +46,15 @@ class FakeSession : public guest::Session {
   Task<> move(GuestPath, GuestPath) override { return answer<void>(unsupported()); }
   Task<> remove(GuestPath, bool) override { return answer<void>(unsupported()); }
   Task<> chmod(GuestPath, std::uint16_t) override { return answer<void>(unsupported()); }
+  Task<std::unique_ptr<guest::Watcher>> watch(GuestPath, bool) override {
+    return answer<std::unique_ptr<guest::Watcher>>(unsupported());
+  }
+  Task<std::unique_ptr<guest::Connection>> dial(std::uint16_t) override {
+    return answer<std::unique_ptr<guest::Connection>>(unsupported());
+  }
+  Task<std::vector<std::uint16_t>> listening_ports() override {
+    return answer<std::vector<std::uint16_t>>(unsupported());
+  }
   void stop() override {}
 
  private:

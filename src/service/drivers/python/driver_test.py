@@ -235,6 +235,34 @@ class DriverTest(unittest.TestCase):
             self.assertEqual(base64.b64decode(result["image/png"])[:8], b"\x89PNG\r\n\x1a\n")
             self.assertIn("Figure", result["text/plain"])
 
+    def test_warnings_point_at_the_programs_line(self):
+        ran = self.run_driver("""
+            import warnings
+            class Thing:
+                def _repr_html_(self):
+                    warnings.warn("odd", UserWarning, stacklevel=2)  # names whoever called, and that is the driver
+                    return "<b>"
+            display(Thing())
+            for i in range(3): display(Thing())
+            warnings.simplefilter("ignore")
+            display(Thing())
+            """)
+        self.assertEqual(ran.err.replace(self.folder + "/", ""),
+                         "main.py:7: UserWarning: odd\n  display(Thing())\n"
+                         "main.py:8: UserWarning: odd\n  for i in range(3): display(Thing())\n")
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, "needs matplotlib (python3-matplotlib)")
+    def test_warnings_of_drawing_point_at_the_programs_line(self):
+        ran = self.run_driver("""
+            import matplotlib.pyplot as plt
+            plt.title("\\N{ROCKET}")
+            plt.show()
+            plt.figure(); plt.title("\\N{ROCKET}")
+            """)
+        # The second is of the figure that was open at the end.
+        self.assertRegex(ran.err.replace(self.folder + "/", ""),
+                         r"\Amain\.py:4: UserWarning: Glyph .*\n  plt\.show\(\)\nUserWarning: Glyph .*\n\Z")
+
     @unittest.skipUnless(HAS_MATPLOTLIB, "needs matplotlib (python3-matplotlib)")
     def test_figures_are_captured_when_the_program_fails_and_only_once(self):
         ran = self.run_driver("""

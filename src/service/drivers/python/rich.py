@@ -12,6 +12,9 @@ ITEM_LIMIT = 10 << 20  # bytes of one line
 TEXT_LIMIT = 1 << 20   # bytes of an exception's message, and of its traceback
 lock = _thread.allocate_lock()
 process = os.getpid()
+told = set()  # warnings
+HERE = sys._getframe().f_code.co_filename
+OWN_FILES = (HERE, HERE[:-7] + "driver.py")
 
 METHODS = {
     "_repr_html_": "text/html",
@@ -78,11 +81,36 @@ def bundle_of(thing):
     return bundle
 
 
+def bundle_at_line(thing):
+    """bundle_of(), with the warnings that name this file pointed at the program's line that led here. At the program's end there
+    is none: then they are shown without a place."""
+    import warnings
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bundle = bundle_of(thing)
+    frame = sys._getframe(1)
+    while frame and frame.f_code.co_filename in OWN_FILES:
+        frame = frame.f_back
+    for warning in caught:
+        file, line, module = warning.filename, warning.lineno, None
+        if file in OWN_FILES:
+            file, line, module = (frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__")) if frame else ("", 0, None)
+        same = (warning.category, str(warning.message), file, line)
+        if same in told:  # catch_warnings makes python forget what it has shown
+            continue
+        if file:
+            warnings.warn_explicit(warning.message, warning.category, file, line, module)
+        elif sys.stderr:
+            sys.stderr.write("%s: %s\n" % (warning.category.__name__, warning.message))
+        told.add(same)
+    return bundle
+
+
 def display(*things, raw=False, include=None, exclude=None, **options):
     if sys.stdout:
         sys.stdout.flush()
     for thing in things:
-        bundle = dict(thing) if raw else bundle_of(thing)
+        bundle = dict(thing) if raw else bundle_at_line(thing)
         write({"type": "result", "data": {
             str(mime): as_text(value) for mime, value in bundle.items()
             if (not include or mime in include) and (not exclude or mime not in exclude)}})

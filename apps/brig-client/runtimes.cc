@@ -1,0 +1,45 @@
+#include "../brig/runtimes.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "remote.h"
+#include "runtimes/remote/remote_runtime.h"
+#include "sys/file.h"
+
+namespace brig::cli {
+namespace {
+
+constexpr std::size_t kKeyMost = 1024;
+
+/// A key is one word. Never in a message.
+Result<std::string> read_key(const std::string& path) {
+  std::string text = TRY(sys::read_file(path, kKeyMost).context("the key of the other Brig"));
+  text.resize(text.find_last_not_of(" \t\r\n") + 1);
+  const auto is_of_a_word = [](char c) { return c > ' ' && c < 0x7f; };
+  if (!text.empty() && std::ranges::all_of(text, is_of_a_word)) return text;
+  return Error(Code::kInvalidArgument, "the key file " + printable(path) + " does not hold one key and nothing else");
+}
+
+Result<std::unique_ptr<runtime::Runtime>> make_remote(const RemoteFlags& remote) {
+  const std::string url = remote.url.value_or(client::environment("BRIG_REMOTE_URL"));
+  if (url.empty())
+    return Error(Code::kInvalidArgument, "--runtime remote: where is the other Brig? --remote-url https://HOST:PORT");
+  const std::string key_file = remote.key_file.value_or(client::environment("BRIG_REMOTE_KEY_FILE"));
+  if (key_file.empty() && !url.starts_with("unix:"))
+    return Error(Code::kInvalidArgument, "--runtime remote: a key of the other Brig is needed: --remote-key-file FILE");
+  return runtimes::remote::make_remote_runtime(
+      {.url = url, .key = key_file.empty() ? "" : TRY(read_key(key_file)), .is_trusted = remote.is_trusted});
+}
+
+}  // namespace
+
+std::optional<int> run_elsewhere(const std::string& /*wall*/, const Arguments& /*arguments*/) { return {}; }
+
+runtime::Walls make_walls(Use /*use*/, const RemoteFlags& remote) {
+  std::vector<runtime::Walls::Offer> offers;
+  offers.push_back({"remote", [remote] { return make_remote(remote); }});
+  return runtime::Walls(std::move(offers));
+}
+
+}  // namespace brig::cli

@@ -1,0 +1,45 @@
+#include "console.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "sys/file.h"
+
+namespace brig::templates {
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{500};
+constexpr std::size_t kWidth = 100;
+
+}  // namespace
+
+Console::Console(std::string path, Fd log)
+    : path_(std::move(path)), log_(std::move(log)), begun_(std::chrono::steady_clock::now()),
+      is_terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+Result<Console> Console::open(const std::string& folder, const std::string& name) {
+  std::string path = folder + "/" + name + ".log";
+  Fd log = TRY(sys::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
+  return Console(std::move(path), std::move(log));
+}
+
+Console::~Console() { finish(); }
+
+void Console::line(std::string_view text) {
+  if (!log_.is_open()) return;
+  (void)sys::write_all(log_.ref(), std::string(text) + "\n").has_value();
+  if (std::chrono::steady_clock::now() - begun_ < kPatience) return;
+  if (!is_terminal_) {
+    (void)sys::write_all(FdRef(STDERR_FILENO), "brig: " + std::string(text) + "\n").has_value();
+    return;
+  }
+  (void)sys::write_all(FdRef(STDERR_FILENO), "\r\x1b[K" + std::string(text.substr(0, kWidth))).has_value();
+  is_line_open_ = true;
+}
+
+void Console::finish() {
+  if (is_line_open_) (void)sys::write_all(FdRef(STDERR_FILENO), "\r\x1b[K").has_value();
+  is_line_open_ = false;
+}
+
+}  // namespace brig::templates

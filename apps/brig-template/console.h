@@ -1,0 +1,38 @@
+#pragma once
+/// Console: what a person sees of a build, and its log.
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace brig::templates {
+
+class Console {
+ public:
+  /// The log goes to `<folder>/<name>.log`, in the place of the last build's.
+  static Result<Console> open(const std::string& folder, const std::string& name);
+  Console(Console&&) = default;
+  Console& operator=(Console&&) = default;
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+  ~Console();
+
+  /// To the log; to the standard error as well once the build takes more than half a second: on a terminal as one line
+  /// that changes.
+  void line(std::string_view text);
+  /// Ends the changing line.
+  void finish();
+  [[nodiscard]] const std::string& log_path() const { return path_; }
+
+ private:
+  Console(std::string path, Fd log);
+  std::string path_;
+  Fd log_;
+  std::chrono::steady_clock::time_point begun_;
+  bool is_terminal_ = false;
+  bool is_line_open_ = false;
+};
+
+}  // namespace brig::templates

@@ -1,0 +1,23 @@
+#pragma once
+/// What a command that makes templates needs: the store, the console, the programs of this installation.
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "image/make/import.h"
+#include "image/store.h"
+
+namespace brig::templates {
+
+using Make = std::function<Result<image::Imported>(const image::Workshop&, image::Store&)>;
+
+/// Prepares everything, makes, says what came of it or why nothing did (`doing`: "import image.tar") and returns the
+/// exit code.
+int make_template(const std::optional<std::string>& folder, const std::string& name, const std::string& doing,
+                  bool is_json, const Make& make);
+
+/// `text` against the working folder; kInvalidArgument if it cannot be read.
+Result<HostPath> readable_path(const std::string& text);
+
+}  // namespace brig::templates

@@ -1,0 +1,52 @@
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "command.h"
+#include "options.h"
+#include "runtime/exit.h"
+#include "runtimes.h"
+
+namespace brig::cli {
+namespace {
+
+/// Becomes another program of ours: the daemon and its clients are no part of `brig`, so that `brig run` does not carry
+/// HTTP, TLS and a database about.
+int become(const std::string& name, const Arguments& arguments) {
+  auto program = find_helper(name);
+  if (!program) {
+    complain(program.error().message());
+    return runtime::kFailedExitCode;
+  }
+  std::vector<std::string> words{*program};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  ::execv(program->c_str(), pointers.data());
+  complain(Error::last_system("start " + *program).message());
+  return runtime::kFailedExitCode;
+}
+
+int become_client(const char* command, const Arguments& arguments) {
+  Arguments words{command};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return become("brig-client", words);
+}
+
+}  // namespace
+
+std::optional<int> run_elsewhere(const std::string& runtime, const Arguments& arguments) {
+  if (runtime != "remote") return {};
+  return become_client("run", arguments);
+}
+
+int cmd_serve(const Arguments& arguments) { return become("brigd", arguments); }
+int cmd_bench_api(const Arguments& arguments) { return become_client("bench", arguments); }
+int cmd_template(const Arguments& arguments) { return become("brig-template", arguments); }
+int cmd_sandbox(const Arguments& arguments) { return become_client("sandbox", arguments); }
+int cmd_keys(const Arguments& arguments) { return become_client("keys", arguments); }
+int cmd_attack_api(const Arguments& arguments) { return become_client("attack", arguments); }
+
+}  // namespace brig::cli

@@ -1,0 +1,197 @@
+#include "daemon.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "../brig/options.h"
+#include "api/ops/ops.h"
+#include "api/v1/api.h"
+#include "api/v1/cors.h"
+#include "async/run.h"
+#include "async/stream.h"
+#include "async/task_group.h"
+#include "base/log.h"
+#include "http/server.h"
+#include "sandboxes/housekeeping.h"
+#include "store/secret.h"
+#include "store/store.h"
+#include "sys/file.h"
+#include "sys/kernel.h"
+#include "templates.h"
+
+namespace brig::daemon {
+namespace {
+
+/// How long running requests may go on after the daemon was told to stop.
+constexpr Milliseconds kGrace{3'000};
+
+class Daemon {
+ public:
+  Daemon(const Settings& settings, Inheritance inheritance, std::unique_ptr<store::Store> store, Fd spool,
+         std::string preview_secret)
+      : settings_(settings), inheritance_(std::move(inheritance)), store_(std::move(store)), spool_(std::move(spool)),
+        journal_(*store_, io_.get_executor(), wall_now),
+        sandboxes_(with_templates(settings.sandboxes, catalog_), inheritance_.walls, *store_, spool_.ref(),
+                   io_.get_executor(), wall_now, [this](const sandboxes::Happening& happening) { note(happening); }),
+        snapshots_(store_->folder() + "/snapshots", sandboxes_, *store_, wall_now),
+        api_(sandboxes_, snapshots_, *store_, wall_now,
+             {.domain = settings.domain, .signer = api::v1::PreviewSigner(std::move(preview_secret))}, catalog_),
+        cors_(settings.origins),
+        ops_(
+            sandboxes_, *store_, metrics_, journal_, [this] { return server_.figures(); }, wall_now),
+        server_(io_.get_executor(),
+                {.limits = {},
+                 .handler =
+                     [this](http::Exchange& exchange) {
+                       if (api_.is_for_port(exchange)) return api_.proxy_host(exchange);
+                       if (cors_.admit(exchange)) return api::v1::Cors::answer_preflight(exchange);
+                       return router_.handle(exchange);
+                     },
+                 .error_mapper = api::v1::Api::reply_for,
+                 .observer = {
+                     .on_request = [this](const http::Record& record) { note(record); },
+                     .on_failure =
+                         [this](const Error& error, const http::Exchange& exchange) {
+                           log_.error("request.failed", {{"request_id", exchange.request_id()},
+                                                         {"route", exchange.route()},
+                                                         {"error", error.message()}});
+                         },
+                     .on_trouble =
+                         [this](const Error& error) { log_.error("server.trouble", {{"error", error.message()}}); }}}),
+        tasks_(io_.get_executor()) {}
+
+  Result<> run();
+
+ private:
+  Task<> serve();
+  Result<> make_first_key();
+  void note(const sandboxes::Happening& happening);
+  void note(const http::Record& record);
+
+  const Settings& settings_;
+  Inheritance inheritance_;
+  asio::io_context io_{1};
+  asio::signal_set signals_{io_, SIGTERM, SIGINT};  ///< from before anybody can know that we are there
+  Log log_{FdRef(STDERR_FILENO), wall_now, settings_.log_level};
+  std::unique_ptr<store::Store> store_;
+  Fd spool_;
+  image::Catalog catalog_{settings_.templates_dir};
+  api::ops::Metrics metrics_;
+  api::ops::Journal journal_;
+  sandboxes::Sandboxes sandboxes_;
+  sandboxes::Snapshots snapshots_;
+  api::v1::Api api_;
+  api::v1::Cors cors_;
+  api::ops::Ops ops_;
+  http::Router router_;
+  http::Server server_;
+  TaskGroup tasks_;
+};
+
+void Daemon::note(const sandboxes::Happening& happening) {
+  const bool is_trouble = happening.type.ends_with(".failed");
+  const Severity severity = is_trouble                     ? Severity::kError
+                            : happening.command != nullptr ? Severity::kDebug
+                                                           : Severity::kInfo;
+  log_.write(severity, happening.type,
+             {{"sandbox", happening.spec != nullptr ? std::string_view(happening.spec->id) : std::string_view()},
+              {"key", happening.spec != nullptr ? std::string_view(happening.spec->key_id) : std::string_view()},
+              {"request_id", happening.request_id},
+              {"detail", happening.detail}});
+  metrics_.observe(happening);
+  const auto noted = journal_.append(happening);
+  if (!noted) log_.error("journal.failed", {{"error", noted.error().message()}});
+}
+
+/// Without the query: it may hold a signature or a path.
+void Daemon::note(const http::Record& record) {
+  metrics_.observe(record);
+  log_.debug("http.request", {{"request_id", record.exchange.request_id()},
+                              {"peer", record.exchange.peer().address},
+                              {"method", record.exchange.method()},
+                              {"route", record.exchange.route()},
+                              {"path", record.exchange.target().path},
+                              {"status", std::int64_t{record.status}},
+                              {"duration_us", std::int64_t{record.duration.count()}},
+                              {"bytes_in", static_cast<std::int64_t>(record.bytes_in)},
+                              {"bytes_out", static_cast<std::int64_t>(record.bytes_out)}});
+}
+
+/// Somebody who starts Brig for the first time needs a key, and can be shown it only now.
+Result<> Daemon::make_first_key() {
+  if (!TRY(store_->keys().list()).empty()) return {};
+  const auto made = TRY(store_->keys().make({.label = "first"}, wall_now()));
+  return sys::write_all(
+      FdRef(STDOUT_FILENO),
+      "The first key, shown this once (brig keys create makes more):\n\n    export BRIG_API_KEY=" + made.text + "\n\n");
+}
+
+Result<> Daemon::run() {
+  log_.info("daemon.confined", {{"uid", std::int64_t{::geteuid()}}, {"landlock", std::int64_t{sys::landlock_abi()}}});
+  const std::size_t lost = TRY(sandboxes_.recover());
+  if (lost > 0) log_.warning("daemon.recovered", {{"sandboxes", static_cast<std::int64_t>(lost)}});
+  const std::size_t halves = TRY(snapshots_.recover());
+  if (halves > 0) log_.warning("snapshots.recovered", {{"removed", static_cast<std::int64_t>(halves)}});
+  TRY(make_first_key());
+  api_.add_to(router_);
+  ops_.add_to(router_);
+  tasks_.spawn(sandboxes::keep_house(*store_, wall_now, {}, [this](const Error& error) {
+    log_.error("housekeeping.failed", {{"error", error.message()}});
+  }));
+  for (std::size_t i = 0; i < inheritance_.listeners.size(); ++i) {
+    const http::Endpoint endpoint =
+        settings_.listen[i].is_unix ? settings_.listen[i] : TRY(http::endpoint_of(inheritance_.listeners[i].ref()));
+    const auto tls = endpoint.is_unix ? nullptr : inheritance_.tls;
+    TRY(server_.listen(std::move(inheritance_.listeners[i]), tls));
+    log_.info("daemon.listening", {{"at", http::format(endpoint)}, {"tls", tls != nullptr}});
+  }
+  return brig::run(io_, serve());
+}
+
+Task<> Daemon::serve() {
+  using namespace asio::experimental::awaitable_operators;
+  // NOLINTNEXTLINE(misc-include-cleaner): as_tuple is not needed, the wait ends with a value or by cancellation
+  (void)co_await signals_.async_wait(asio::use_awaitable);
+  log_.info("daemon.stopping",
+            {{"sandboxes", static_cast<std::int64_t>(sandboxes_.count(sandboxes::State::kRunning))}});
+  ops_.stop();
+  tasks_.cancel();
+  CO_TRY_VOID(co_await server_.stop(kGrace));
+  CO_TRY_VOID(co_await sandboxes_.stop());
+  CO_TRY_VOID(store_->close());
+  log_.info("daemon.stopped");
+  co_return Result<>();
+}
+
+/// A folder for output that does not fit into memory: files without names, so it is always empty.
+Result<Fd> open_spool(const std::string& state_dir) {
+  const std::string path = state_dir + "/spool";
+  if (::mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) return Error::last_system("make " + path);
+  return sys::open(path, O_PATH | O_DIRECTORY);
+}
+
+Result<> run_all(const Settings& settings, Inheritance inheritance) {
+  auto store = TRY(store::Store::open(settings.state_dir));
+  Fd spool = TRY(open_spool(settings.state_dir));
+  std::string secret = TRY(store::keep_secret(store->folder(), "preview.secret"));
+  return Daemon(settings, std::move(inheritance), std::move(store), std::move(spool), std::move(secret)).run();
+}
+
+}  // namespace
+
+int run_daemon(const Settings& settings, Inheritance inheritance) {
+  const auto ran = run_all(settings, std::move(inheritance));
+  if (ran) return 0;
+  cli::complain(ran.error().message());
+  return 125;
+}
+
+}  // namespace brig::daemon

@@ -1,0 +1,229 @@
+#include "settings.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "../brig/options.h"
+#include "../brig/state_dir.h"
+#include "../brig/templates_dir.h"
+#include "api/v1/cors.h"
+#include "api/v1/read.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "policy/parse.h"
+#include "policy/validate.h"
+#include "sys/file.h"
+
+namespace brig::daemon {
+namespace {
+
+constexpr std::size_t kPolicyMax = std::size_t{256} << 10;
+constexpr std::string_view kDefaultListen = "127.0.0.1:2744";
+/// Of the machine's memory, what is promised to sandboxes at most, in percent.
+constexpr std::uint64_t kMemoryShare = 80;
+/// And what prepared sandboxes take at most: that many percent, and never more than this.
+constexpr std::uint64_t kPoolShare = 5;
+constexpr Bytes kPoolMost = mebibytes(512);
+
+struct Flags {
+  std::vector<std::string> listen;
+  std::optional<std::string> state_dir;
+  std::optional<std::string> templates_dir;
+  std::optional<std::string> user;
+  std::optional<std::string> tls_certificate;
+  std::optional<std::string> tls_key;
+  bool may_listen_without_tls = false;
+  std::optional<std::string> domain;
+  std::vector<std::string> origins;
+  std::optional<std::string> policy;
+  std::optional<std::string> sandboxes;
+  std::vector<std::string> pool;
+  std::optional<std::string> pool_memory;
+  std::optional<std::string> runtime;
+  std::optional<std::string> memory;
+  std::optional<std::string> spool;
+  std::optional<std::string> ttl;
+  std::optional<std::string> ttl_most;
+  std::optional<std::string> log_level;
+};
+
+Bytes memory_of_host() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long size = ::sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || size <= 0) return {};
+  return {static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size) / 100 * kMemoryShare};
+}
+
+Result<std::size_t> count(const std::string& text, std::size_t least, std::size_t most) {
+  const auto value = whole_number<std::size_t>(text);
+  if (value && *value >= least && *value <= most) return *value;
+  return Error(Code::kInvalidArgument, "\"" + printable(text, 40) + "\" is not a number from " + std::to_string(least) +
+                                           " to " + std::to_string(most));
+}
+
+/// "4", or "TEMPLATE=4".
+Result<> read_pool(const std::string& text, sandboxes::PoolLimits& pool) {
+  const std::size_t split = text.find('=');
+  if (split == std::string::npos) {
+    pool.size = TRY(count(text, 0, 1000));
+    return {};
+  }
+  const std::string name = text.substr(0, split);
+  if (name.empty() || name.size() > 128)
+    return Error(Code::kInvalidArgument, "\"" + printable(text, 40) + "\" is neither N nor TEMPLATE=N");
+  pool.templates[name] = TRY(count(text.substr(split + 1), 0, 1000));
+  return {};
+}
+
+Result<> read_pools(const Flags& flags, sandboxes::PoolLimits& pool) {
+  for (const std::string& text : flags.pool) TRY(read_pool(text, pool).context("--pool"));
+  pool.memory.count = std::min(memory_of_host().count / kMemoryShare * kPoolShare, kPoolMost.count);
+  if (flags.pool_memory) pool.memory = TRY(parse_bytes(*flags.pool_memory).context("--pool-memory"));
+  return {};
+}
+
+Result<> read_policy(const Flags& flags, sandboxes::Options& options) {
+  if (!flags.policy) return {};
+  const std::string text = TRY(sys::read_file(*flags.policy, kPolicyMax).context("--policy"));
+  options.defaults = TRY(policy::parse_policy(text, *flags.policy));
+  if (options.defaults.limits.output > api::v1::kOutputMost)
+    return Error(Code::kInvalidArgument, "--policy: limits.output may be at most " + format(api::v1::kOutputMost));
+  if (!options.defaults.mounts.empty())
+    return Error(Code::kInvalidArgument, "--policy: a daemon's policy may not show files of the host to every sandbox");
+  return {};
+}
+
+Result<> read_limits(const Flags& flags, sandboxes::Options& options) {
+  options.capacity.memory = memory_of_host();
+  // Making one is work for the kernel, which more at once only hinder each other at.
+  options.capacity.creations = static_cast<std::size_t>(std::max(4L, 2 * ::sysconf(_SC_NPROCESSORS_ONLN)));
+  if (flags.sandboxes) options.capacity.sandboxes = TRY(count(*flags.sandboxes, 1, 100'000).context("--sandboxes"));
+  TRY(read_pools(flags, options.capacity.pool));
+  if (flags.memory) options.capacity.memory = TRY(parse_bytes(*flags.memory).context("--memory-in-all"));
+  if (flags.spool) options.spool.most = TRY(parse_bytes(*flags.spool).context("--spool"));
+  if (flags.ttl) options.lifespan.ttl = TRY(parse_duration(*flags.ttl).context("--ttl"));
+  if (flags.ttl_most) {
+    options.ttl_most = TRY(parse_duration(*flags.ttl_most).context("--ttl-most"));
+    options.may_persist = false;
+  }
+  if (options.lifespan.ttl > options.ttl_most) return Error(Code::kInvalidArgument, "--ttl is more than --ttl-most");
+  TRY(read_policy(flags, options));
+  if (!flags.runtime) return {};
+  TRY(policy::check_runtime(*flags.runtime).context("--runtime"));
+  options.defaults.runtime = *flags.runtime;
+  return {};
+}
+
+Result<Severity> read_level(const std::string& text) {
+  for (const Severity level : {Severity::kDebug, Severity::kInfo, Severity::kWarning, Severity::kError}) {
+    if (to_string(level) == text) return level;
+  }
+  return Error(Code::kInvalidArgument, "debug, info, warning or error is expected");
+}
+
+Result<> read_endpoints(const Flags& flags, Settings& settings) {
+  std::vector<std::string> texts = flags.listen;
+  if (texts.empty()) texts.emplace_back(kDefaultListen);
+  const bool has_tls = !settings.tls_certificate.empty();
+  for (const std::string& text : texts) {
+    settings.listen.push_back(TRY(http::parse_endpoint(text).context("--listen")));
+    if (settings.listen.back().is_local() || has_tls || settings.may_listen_without_tls) continue;
+    return Error(Code::kInvalidArgument,
+                 "--listen " + printable(text) +
+                     " can be reached from other machines, and without TLS everybody on the way reads the keys: give "
+                     "--tls-cert and --tls-key, or --danger-listen-without-tls if something in front of it speaks TLS");
+  }
+  settings.listen.push_back({.is_unix = true, .host = {}, .port = 0, .path = settings.state_dir + "/brigd.sock"});
+  return {};
+}
+
+Result<std::string> check_domain(const std::string& text) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+  if (!text.empty() && text.size() <= 200 && text.find_first_not_of(kLetters) == std::string::npos &&
+      text.front() != '.' && text.back() != '.')
+    return text;
+  return Error(Code::kInvalidArgument, "\"" + printable(text, 200) + "\" is no domain name in small letters");
+}
+
+/// Where `brig template` keeps them. A user without a HOME has none, and no image could be mounted for them either.
+Result<HostPath> templates_dir(const Flags& flags, const std::string& state_dir) {
+  auto folder = cli::templates_folder(flags.templates_dir);
+  if (folder || flags.templates_dir) return folder;
+  return HostPath::parse(state_dir + "/templates");
+}
+
+Result<Settings> check(const Flags& flags) {
+  Settings settings{.templates_dir = *HostPath::parse("/")};
+  settings.state_dir = flags.state_dir.value_or(cli::default_state_dir());
+  if (settings.state_dir.empty())
+    return Error(Code::kInvalidArgument, "--state-dir: there is no HOME to keep the state below; say where");
+  if (settings.state_dir.front() != '/') {
+    char* here = ::getcwd(nullptr, 0);
+    if (here == nullptr) return Error::last_system("find the current folder");
+    settings.state_dir = std::string(here) + "/" + settings.state_dir;
+    std::free(here);
+  }
+  settings.templates_dir = TRY(templates_dir(flags, settings.state_dir));
+  settings.user = flags.user.value_or("");
+  settings.tls_certificate = flags.tls_certificate.value_or("");
+  settings.tls_key = flags.tls_key.value_or("");
+  settings.may_listen_without_tls = flags.may_listen_without_tls;
+  if (settings.tls_certificate.empty() != settings.tls_key.empty())
+    return Error(Code::kInvalidArgument, "--tls-cert and --tls-key belong together");
+  if (flags.domain) settings.domain = TRY(check_domain(*flags.domain).context("--domain"));
+  for (const std::string& origin : flags.origins)
+    settings.origins.push_back(TRY(api::v1::check_origin(origin).context("--allow-origin")));
+  if (flags.log_level) settings.log_level = TRY(read_level(*flags.log_level).context("--log-level"));
+  TRY(read_endpoints(flags, settings));
+  TRY(read_limits(flags, settings.sandboxes));
+  return settings;
+}
+
+}  // namespace
+
+std::expected<Settings, int> read_settings(const std::vector<std::string>& arguments) {
+  Flags flags;
+  cli::Options options("serve [flags]", "Serves sandboxes over HTTP. docs/operate.md says how to run it for good.");
+  options.option("--listen", flags.listen, "HOST:PORT|unix:PATH",
+                 "where (default 127.0.0.1:2744); more than once; always also a Unix socket in the state folder");
+  options.option("--state-dir", flags.state_dir, "DIR", "everything it keeps (default /var/lib/brig, or XDG state)");
+  options.option("--user", flags.user, "NAME", "whom to become when started as root (default: an unused id)");
+  options.option("--tls-cert", flags.tls_certificate, "FILE", "certificate chain, PEM: speak TLS on every TCP port");
+  options.option("--tls-key", flags.tls_key, "FILE", "its private key, PEM");
+  options.flag("--danger-listen-without-tls", flags.may_listen_without_tls,
+               "let other machines connect although keys and contents can be read on the way");
+  options.option("--domain", flags.domain, "NAME",
+                 "ports inside are served at {port}-{id}.NAME (default localhost; docs/ports.md)");
+  options.option("--allow-origin", flags.origins, "ORIGIN",
+                 "web pages that may use the API in a browser, as https://app.example.com; more than once (default "
+                 "none; docs/operate.md)");
+  options.option("--templates-dir", flags.templates_dir, "DIR",
+                 "where brig template keeps what sandboxes can be made from (default /var/lib/brig-templates)");
+  options.option("--policy", flags.policy, "FILE", "the policy of a sandbox that asks for nothing (docs/policy.md)");
+  options.option("--sandboxes", flags.sandboxes, "N", "how many at once (default 1000)");
+  options.option("--memory-in-all", flags.memory, "SIZE",
+                 "memory promised to all sandboxes together (default 80% of the machine's)");
+  options.option("--runtime", flags.runtime, "NAME",
+                 "the wall of a sandbox that asks for none: a name, auto (the strongest that works), or fastest (the "
+                 "default: the fastest that is good enough)");
+  options.option("--pool", flags.pool, "N",
+                 "sandboxes of each kind kept ready before anybody asks (default 4); TEMPLATE=N for one template, more "
+                 "than once");
+  options.option("--pool-memory", flags.pool_memory, "SIZE",
+                 "memory of all that are kept ready (default 5% of the machine's, at most 512M)");
+  options.option("--spool", flags.spool, "SIZE",
+                 "disk for what the commands of one sandbox print (default 2G); what is beyond it is dropped and said");
+  options.option("--ttl", flags.ttl, "TIME", "of a sandbox that asks for none (default 1h)");
+  options.option("--ttl-most", flags.ttl_most, "TIME",
+                 "the longest that may be asked for (default 24h); given, nothing is persistent");
+  options.option("--log-level", flags.log_level, "LEVEL",
+                 "debug (also every request), info, warning or error (default info)");
+  if (const auto code = options.parse(arguments)) return std::unexpected(*code);
+  auto settings = check(flags);
+  if (settings) return *std::move(settings);
+  return std::unexpected(cli::usage_error(settings.error().message()));
+}
+
+}  // namespace brig::daemon

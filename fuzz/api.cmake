@@ -1,0 +1,2 @@
+brig_fuzz(preview_fuzz DEPS brig_api)
+brig_fuzz(api_body_fuzz DEPS brig_api)

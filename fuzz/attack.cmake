@@ -1,0 +1,1 @@
+brig_fuzz(corpus_fuzz DEPS brig_attack_snippets)

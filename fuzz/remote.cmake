@@ -1,0 +1,1 @@
+brig_fuzz(remote_answer_fuzz DEPS brig_runtimes_remote)

@@ -1,0 +1,1 @@
+brig_fuzz(archive_fuzz DEPS brig_sandboxes)

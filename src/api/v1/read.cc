@@ -1,0 +1,416 @@
+#include "api/v1/read.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <boost/json/value.hpp>
+
+#include "base/base64.h"
+#include "base/text.h"
+#include "json/json.h"
+#include "json/reader.h"
+#include "policy/preset.h"
+#include "policy/schema.h"
+#include "policy/scratch.h"
+#include "policy/validate.h"
+#include "sandboxes/snapshots.h"
+#include "service/run.h"
+
+namespace brig::api::v1 {
+namespace {
+
+using json::Reader;
+
+constexpr double kLongestSeconds = 10.0 * 365 * 24 * 3600;
+
+Result<json::Value> parse_object(std::string_view body) {
+  auto value = TRY(json::parse(body.empty() ? "{}" : body, {.max_bytes = kBodyMax}).context("the body"));
+  if (!value.is_object()) return Error(Code::kInvalidArgument, "the body must be a JSON object");
+  return value;
+}
+
+/// Absent and null are the same.
+Result<std::optional<Reader>> find(const Reader& object, std::string_view key) {
+  auto found = TRY(object.find(key));
+  if (found && found->is_null()) return std::optional<Reader>();
+  return found;
+}
+
+Result<Milliseconds> seconds(const Reader& at) {
+  const double value = TRY(at.number());
+  if (!(value > 0) || value > kLongestSeconds) return at.error("a number of seconds, more than 0, is expected");
+  return Milliseconds(std::max<std::int64_t>(1, std::llround(value * 1000)));
+}
+
+Result<std::string> text(const Reader& at, std::size_t most) {
+  const std::string_view value = TRY(at.text());
+  if (value.size() > most) return at.error("longer than " + std::to_string(most) + " bytes");
+  if (value.find('\0') != std::string_view::npos) return at.error("may not contain a NUL");
+  return std::string(value);
+}
+
+/// {"NAME": "value", …}, or ["NAME=value", …].
+Result<std::vector<policy::Variable>> variables(const Reader& at) {
+  std::vector<policy::Variable> variables;
+  if (at.value().is_array()) {
+    for (const Reader& item : TRY(at.items())) {
+      const std::string_view pair = TRY(item.text());
+      const std::size_t split = pair.find('=');
+      if (split == std::string_view::npos) return item.error("\"NAME=value\" is expected");
+      variables.push_back({std::string(pair.substr(0, split)), std::string(pair.substr(split + 1))});
+    }
+  } else {
+    for (const auto& [name, value] : TRY(at.entries())) {
+      variables.push_back({std::string(name), std::string(TRY(value.text()))});
+    }
+  }
+  for (const policy::Variable& variable : variables) {
+    if (auto good = policy::check_variable(variable); !good) return at.error(good.error().message());
+  }
+  return variables;
+}
+
+Result<std::vector<policy::Variable>> metadata(const Reader& at) {
+  std::vector<policy::Variable> pairs;
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : TRY(at.entries())) {
+    if (name.size() > kMetadataTextMax) return at.error("a name is too long");
+    pairs.push_back({std::string(name), TRY(text(value, kMetadataTextMax))});
+    bytes += name.size() + pairs.back().value.size();
+    if (bytes > kMetadataBytesMax)
+      return at.error("longer than " + std::to_string(kMetadataBytesMax) + " bytes in all");
+  }
+  if (pairs.size() > kMetadataMax) return at.error("at most " + std::to_string(kMetadataMax) + " names");
+  return pairs;
+}
+
+/// A limit as a text ("256M", "30s", "0.5") or as a number: seconds, bytes, processors, a count.
+Result<> set_limit(policy::Policy& policy, std::string_view key, const Reader& at) {
+  const policy::Field* field = policy::find_field("limits." + std::string(key));
+  if (field == nullptr || !field->is_scalar()) return at.error("there is no such limit (docs/policy.md lists them)");
+  policy::Scalar scalar;
+  if (at.value().is_string()) {
+    auto parsed = policy::parse_scalar(*field, TRY(at.text()));
+    if (!parsed) return at.error(parsed.error().message());
+    scalar = *parsed;
+  } else if (!at.is_null()) {
+    const double number = TRY(at.number());
+    const bool is_thousandths = field->kind == policy::Kind::kDuration || field->kind == policy::Kind::kProcessors;
+    const double scaled = is_thousandths ? number * 1000 : number;
+    if (!(scaled >= 0) || scaled > 9e15) return at.error("out of range; " + policy::advice(*field));
+    scalar = std::llround(scaled);
+  }
+  if (auto good = policy::check_range(*field, scalar); !good) return at.error(good.error().message());
+  field->set(policy, scalar);
+  return {};
+}
+
+Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defaults, const image::Defaults& under) {
+  policy::Policy policy = defaults;
+  if (const auto preset = TRY(find(body, "policy"))) {
+    const auto known = policy::find_preset(TRY(preset->text()));
+    if (!known) return preset->error("\"strict\", \"default\" or \"lenient\" is expected");
+    policy = policy::preset(*known);
+    policy.runtime = defaults.runtime;  // presets say nothing of it
+  }
+  for (const std::string_view key : {"env", "envs"}) {
+    if (const auto env = TRY(find(body, key))) policy.environment = TRY(variables(*env));
+  }
+  policy = TRY(image::apply_defaults(std::move(policy), under).context("the template's defaults"));
+  if (const auto limits = TRY(find(body, "limits"))) {
+    for (const auto& [key, value] : TRY(limits->entries())) TRY(set_limit(policy, key, value));
+  }
+  if (const auto require = TRY(find(body, "require"))) {
+    const policy::Field* field = policy::find_field("require.boundary");
+    auto floor = policy::parse_scalar(*field, TRY(require->text()));
+    if (!floor) return require->error(floor.error().message());
+    field->set(policy, *floor);
+  }
+  if (policy.limits.output > kOutputMost)
+    return Error(Code::kInvalidArgument, "$.limits.output: an answer holds at most " + format(kOutputMost) +
+                                             " of each stream; all of it can be read from …/processes/{n}/output");
+  policy.limits.output_total = std::max(policy.limits.output_total, policy.limits.output);
+  TRY(policy::validate(policy));
+  return policy;
+}
+
+Result<sandboxes::LifespanChange> lifespan_change(const Reader& body, const sandboxes::Lifespan& now,
+                                                  const sandboxes::Lifespan& usual) {
+  sandboxes::LifespanChange change;
+  if (const auto ttl = TRY(find(body, "ttl_seconds"))) change.ttl = TRY(seconds(*ttl));
+  if (const auto idle = TRY(body.find("idle_seconds")))
+    change.idle = idle->is_null() ? std::optional<Milliseconds>() : std::optional(TRY(seconds(*idle)));
+  if (const auto persistent = TRY(find(body, "persistent"))) {
+    if (TRY(persistent->boolean())) change.ttl = std::optional<Milliseconds>();
+    else if (!change.ttl && !now.ttl) change.ttl = usual.ttl;
+  }
+  return change;
+}
+
+Result<std::vector<std::string>> words(const Reader& at) {
+  std::vector<std::string> words;
+  for (const Reader& item : TRY(at.items())) words.push_back(TRY(text(item, kBodyMax)));
+  if (words.empty()) return at.error("may not be empty");
+  return words;
+}
+
+Result<guest::TerminalSize> size_of(const Reader& at) {
+  guest::TerminalSize size;
+  if (const auto rows = TRY(find(at, "rows"))) size.rows = static_cast<std::uint16_t>(TRY(rows->integer(1, 10'000)));
+  for (const std::string_view key : {"cols", "columns"}) {
+    if (const auto columns = TRY(find(at, key)))
+      size.columns = static_cast<std::uint16_t>(TRY(columns->integer(1, 10'000)));
+  }
+  return size;
+}
+
+}  // namespace
+
+Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& options,
+                               const image::Defaults& defaults) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 17> kKnown{
+      "template", "from_snapshot", "ttl_seconds", "idle_seconds", "persistent", "metadata", "volumes", "env",    "envs",
+      "limits",   "policy",        "require",     "cpu",          "memory_mb",  "runtime",  "channel", "dry_run"};
+  TRY(at.only(kKnown));
+  CreateBody create;
+  if (const auto name = TRY(find(at, "template"))) create.request.template_name = TRY(text(*name, 128));
+  if (const auto snapshot = TRY(find(at, "from_snapshot"))) create.snapshot_id = TRY(text(*snapshot, 128));
+  if (const auto volumes = TRY(find(at, "volumes")); volumes && !TRY(volumes->items()).empty())
+    return Error(Code::kUnsupported, "volumes are not supported");
+  create.request.policy = TRY(policy_of(at, options.defaults, defaults));
+  // PandaStack's names for two of the limits.
+  if (const auto cpu = TRY(find(at, "cpu"))) TRY(set_limit(create.request.policy, "cpus", *cpu));
+  if (const auto memory = TRY(find(at, "memory_mb"))) {
+    create.request.policy.limits.memory =
+        mebibytes(static_cast<std::uint64_t>(TRY(memory->integer(16, std::int64_t{1} << 24))));
+    TRY(policy::validate(create.request.policy));
+  }
+  const auto limits = TRY(find(at, "limits"));
+  if (!limits || !TRY(find(*limits, "disk"))) policy::fit_unasked_disk(create.request.policy.limits);
+  if (const auto runtime = TRY(find(at, "runtime"))) {
+    create.request.policy.runtime = TRY(text(*runtime, 64));
+    if (auto good = policy::check_runtime(create.request.policy.runtime); !good)
+      return runtime->error(good.error().message());
+  }
+  const auto change = TRY(lifespan_change(at, options.lifespan, options.lifespan));
+  create.request.lifespan = {.ttl = change.ttl.value_or(options.lifespan.ttl),
+                             .idle = change.idle.value_or(options.lifespan.idle)};
+  TRY(expect_ttl(options, create.request.lifespan.ttl)
+          .context(change.ttl && !*change.ttl ? "$.persistent" : "$.ttl_seconds"));
+  if (const auto pairs = TRY(find(at, "metadata"))) create.request.metadata = TRY(metadata(*pairs));
+  if (const auto channel = TRY(find(at, "channel"))) create.request.gives_channel = TRY(channel->boolean());
+  if (const auto dry = TRY(find(at, "dry_run"))) create.is_dry_run = TRY(dry->boolean());
+  if (create.request.gives_channel && !create.snapshot_id.empty())
+    return Error(Code::kUnsupported, "$.channel: what is in a snapshot is put into a sandbox over that channel");
+  return create;
+}
+
+Result<ExecBody> read_exec(std::string_view body, const policy::Policy& policy, const std::string& folder) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 14> kKnown{
+      "cmd",        "argv",       "cwd",      "env",        "envs", "user", "stdin", "stdin_base64", "timeout_seconds",
+      "timeout_ms", "background", "terminal", "keep_stdin", "check"};
+  TRY(at.only(kKnown));
+  ExecBody exec;
+  const auto cmd = TRY(find(at, "cmd"));
+  const auto argv = TRY(find(at, "argv"));
+  if (cmd.has_value() == argv.has_value())
+    return Error(Code::kInvalidArgument, "either \"cmd\" (a shell's line) or \"argv\" (a list) is expected");
+  exec.spec.argv = cmd ? std::vector<std::string>{"/bin/sh", "-c", TRY(text(*cmd, kBodyMax))} : TRY(words(*argv));
+  if (!folder.empty()) exec.spec.cwd = folder;
+  if (const auto cwd = TRY(find(at, "cwd"))) exec.spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
+  if (const auto user = TRY(find(at, "user")); user && TRY(user->text()) != "user" && TRY(user->text()) != "1000")
+    return Error(Code::kUnsupported, "$.user: programs run as \"user\"; there is no other user in a sandbox");
+  policy::Policy with = policy;
+  // Heard as it is printed, and not lost with a program that is ended.
+  if (std::ranges::find(with.environment, "PYTHONUNBUFFERED", &policy::Variable::name) == with.environment.end())
+    with.environment.push_back({"PYTHONUNBUFFERED", "1"});
+  for (const std::string_view key : {"env", "envs"}) {
+    if (const auto env = TRY(find(at, key))) {
+      for (policy::Variable& variable : TRY(variables(*env))) {
+        std::erase_if(with.environment, [&](const policy::Variable& old) { return old.name == variable.name; });
+        with.environment.push_back(std::move(variable));
+      }
+    }
+  }
+  exec.spec.env = service::environment_of(with);
+  if (const auto background = TRY(find(at, "background"))) exec.is_background = TRY(background->boolean());
+  if (const auto terminal = TRY(find(at, "terminal"))) {
+    exec.spec.terminal = TRY(size_of(*terminal));
+    if (std::ranges::none_of(exec.spec.env, [](const std::string& one) { return one.starts_with("TERM="); }))
+      exec.spec.env.emplace_back("TERM=xterm-256color");
+  }
+  if (const auto input = TRY(find(at, "stdin"))) exec.input = std::string(TRY(input->text()));
+  if (const auto input = TRY(find(at, "stdin_base64"))) {
+    if (exec.input) return Error(Code::kInvalidArgument, "\"stdin\" and \"stdin_base64\": one of them is expected");
+    exec.input = from_base64(TRY(input->text()));
+    if (!exec.input) return Error(Code::kInvalidArgument, "$.stdin_base64: base64 is expected");
+  }
+  if (const auto keep = TRY(find(at, "keep_stdin"))) exec.spec.keeps_input = TRY(keep->boolean());
+  exec.spec.has_stdin = exec.spec.keeps_input || exec.input;
+  // A command in the background, or at a terminal, lives as long as its sandbox unless it is given a limit.
+  exec.spec.is_background = exec.is_background || exec.spec.terminal.has_value();
+  if (!exec.spec.is_background) exec.spec.timeout = policy.limits.timeout;
+  if (const auto limit = TRY(find(at, "timeout_seconds"))) exec.spec.timeout = TRY(seconds(*limit));
+  if (const auto limit = TRY(find(at, "timeout_ms")))
+    exec.spec.timeout = Milliseconds(TRY(limit->integer(1, std::int64_t{1} << 40)));
+  return exec;
+}
+
+Result<sandboxes::LifespanChange> read_lifespan(std::string_view body, const sandboxes::Lifespan& now,
+                                                const sandboxes::Lifespan& usual) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 3> kKnown{"ttl_seconds", "idle_seconds", "persistent"};
+  TRY(at.only(kKnown));
+  return lifespan_change(at, now, usual);
+}
+
+Result<SignalBody> read_signal(std::string_view body) {
+  static constexpr std::array<std::pair<std::string_view, int>, 16> kNames{{{"HUP", 1},
+                                                                            {"INT", 2},
+                                                                            {"QUIT", 3},
+                                                                            {"ABRT", 6},
+                                                                            {"KILL", 9},
+                                                                            {"USR1", 10},
+                                                                            {"SEGV", 11},
+                                                                            {"USR2", 12},
+                                                                            {"PIPE", 13},
+                                                                            {"ALRM", 14},
+                                                                            {"TERM", 15},
+                                                                            {"CHLD", 17},
+                                                                            {"CONT", 18},
+                                                                            {"STOP", 19},
+                                                                            {"TSTP", 20},
+                                                                            {"WINCH", 28}}};
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 1> kKnown{"signal"};
+  TRY(at.only(kKnown));
+  SignalBody signal;
+  const auto given = TRY(find(at, "signal"));
+  if (!given) return signal;
+  if (!given->value().is_string()) {
+    signal.number = static_cast<int>(TRY(given->integer(1, 64)));
+    return signal;
+  }
+  std::string_view name = TRY(given->text());
+  if (name.starts_with("SIG")) name.remove_prefix(3);
+  const auto* found = std::ranges::find(kNames, name, &std::pair<std::string_view, int>::first);
+  if (found == kNames.end()) return given->error("a signal's name (\"SIGTERM\") or number is expected");
+  signal.number = found->second;
+  return signal;
+}
+
+Result<guest::TerminalSize> read_size(std::string_view body) {
+  const json::Value value = TRY(parse_object(body));
+  return size_of(Reader(value));
+}
+
+Result<std::string> read_path(std::string_view body) {
+  const json::Value value = TRY(parse_object(body));
+  return text(TRY(Reader(value).at("path")), 4096);
+}
+
+Result<MoveBody> read_move(std::string_view body) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  return MoveBody{.from = TRY(text(TRY(at.at("from")), 4096)), .to = TRY(text(TRY(at.at("to")), 4096))};
+}
+
+Result<ModeBody> read_mode(std::string_view body) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  const Reader mode = TRY(at.at("mode"));
+  ModeBody read{.path = TRY(text(TRY(at.at("path")), 4096)), .mode = 0};
+  if (mode.value().is_string()) {  // "0755", as people write it
+    const std::string_view digits = TRY(mode.text());
+    if (digits.empty() || digits.size() > 5 || digits.find_first_not_of("01234567") != std::string_view::npos)
+      return mode.error("octal digits such as \"0755\" are expected");
+    read.mode = static_cast<std::uint16_t>(std::stoul(std::string(digits), nullptr, 8) & 07777);
+  } else {
+    read.mode = static_cast<std::uint16_t>(TRY(mode.integer(0, 07777)));
+  }
+  return read;
+}
+
+Result<ForkBody> read_fork(std::string_view body, bool is_tree) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 2> kKnown{"metadata", "count"};
+  TRY(at.only(std::span(kKnown).first(is_tree ? 2 : 1)));
+  ForkBody fork;
+  if (const auto count = TRY(find(at, "count")))
+    fork.count = static_cast<std::size_t>(TRY(count->integer(1, sandboxes::kChildrenMost)));
+  if (const auto pairs = TRY(find(at, "metadata"))) fork.metadata = TRY(metadata(*pairs));
+  return fork;
+}
+
+Result<PromoteBody> read_promote(std::string_view body) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 2> kKnown{"cleanup_siblings", "tree_id"};
+  TRY(at.only(kKnown));
+  PromoteBody promote;
+  if (const auto clean = TRY(find(at, "cleanup_siblings"))) promote.is_cleaning = TRY(clean->boolean());
+  if (const auto tree = TRY(find(at, "tree_id"))) promote.tree_id = TRY(text(*tree, 128));
+  return promote;
+}
+
+Result<Milliseconds> read_preview(std::string_view body) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 1> kKnown{"expires_in_seconds"};
+  TRY(at.only(kKnown));
+  Milliseconds lifetime{3'600'000};
+  if (const auto given = TRY(find(at, "expires_in_seconds"))) lifetime = TRY(seconds(*given));
+  if (lifetime > kPreviewMost)
+    return Error(Code::kInvalidArgument, "$.expires_in_seconds: a preview lasts at most " + format(kPreviewMost));
+  return lifetime;
+}
+
+Result<KeyBody> read_key(std::string_view body) {
+  const json::Value value = TRY(parse_object(body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 7> kKnown{"label",   "prefix",   "expires_in_seconds", "quota",
+                                                          "require", "runtimes", "templates"};
+  TRY(at.only(kKnown));
+  KeyBody key;
+  if (const auto label = TRY(find(at, "label"))) key.grant.label = TRY(text(*label, 200));
+  if (const auto prefix = TRY(find(at, "prefix"))) key.prefix = TRY(text(*prefix, 16));
+  if (const auto lifetime = TRY(find(at, "expires_in_seconds"))) key.lifetime = TRY(seconds(*lifetime));
+  if (const auto quota = TRY(find(at, "quota"))) {
+    static constexpr std::array<std::string_view, 3> kQuota{"sandboxes", "cpus", "memory"};
+    TRY(quota->only(kQuota));
+    if (const auto count = TRY(find(*quota, "sandboxes")))
+      key.grant.quota.sandboxes = static_cast<std::uint32_t>(TRY(count->integer(0, 1'000'000)));
+    policy::Policy like;  // the same spellings as a sandbox's limits
+    if (const auto cpus = TRY(find(*quota, "cpus"))) {
+      TRY(set_limit(like, "cpus", *cpus));
+      key.grant.quota.cpu_millis = like.limits.cpu_millis;
+    }
+    if (const auto memory = TRY(find(*quota, "memory"))) {
+      TRY(set_limit(like, "memory", *memory));
+      key.grant.quota.memory = like.limits.memory;
+    }
+  }
+  if (const auto require = TRY(find(at, "require"))) {
+    auto floor = policy::parse_scalar(*policy::find_field("require.boundary"), TRY(require->text()));
+    if (!floor) return require->error(floor.error().message());
+    key.grant.floor = TRY(text(*require, 32));
+  }
+  if (const auto runtimes = TRY(find(at, "runtimes"))) {
+    key.grant.runtimes = TRY(words(*runtimes));
+    for (const std::string& name : key.grant.runtimes) {
+      if (auto good = policy::check_runtime(name); !good) return runtimes->error(good.error().message());
+    }
+  }
+  if (const auto templates = TRY(find(at, "templates"))) key.grant.templates = TRY(words(*templates));
+  return key;
+}
+
+}  // namespace brig::api::v1

@@ -1,0 +1,96 @@
+#include "image/catalog.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "base/text.h"
+#include "image/digest.h"
+#include "sys/file.h"
+
+namespace brig::image {
+namespace {
+
+constexpr std::string_view kNameEnd = ".json";
+
+}  // namespace
+
+std::string Catalog::path(std::string_view folder, std::string_view name) const {
+  return folder_.text() + "/" + std::string(folder) + "/" + std::string(name);
+}
+
+std::string Catalog::image_path(const Manifest& manifest) const {
+  return path("images", std::string(hex_of(manifest.digest)) + "." + std::string(to_string(manifest.format)));
+}
+
+Result<std::vector<std::string>> Catalog::names_in(std::string_view folder) const {
+  std::vector<std::string> names;
+  std::error_code error;
+  const std::string path = folder_.text() + "/" + std::string(folder);
+  for (std::filesystem::directory_iterator at(path, error), end; !error && at != end; at.increment(error))
+    names.push_back(at->path().filename().string());
+  if (error && error.value() != ENOENT) return Error::system(error.value(), "look into " + path);
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<Template> Catalog::read(const std::string& path) const {
+  const Fd file = TRY(sys::open(path, O_RDONLY | O_NOFOLLOW));
+  const std::string text = TRY(sys::read_all(file.ref(), kManifestBytesMost).context("read " + path));
+  Manifest manifest = TRY(parse_manifest(text).context(path));
+  HostPath image = TRY(HostPath::parse(image_path(manifest)));
+  struct stat status{};
+  if (::lstat(image.c_str(), &status) != 0) {
+    return Error(Code::kUnavailable,
+                 "the image of template \"" + manifest.name + "\" is gone (" + image.text() + "): build it again");
+  }
+  if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) != manifest.size.count) {
+    return Error(Code::kUnavailable, "the image of template \"" + manifest.name + "\" is not what was built (" +
+                                         image.text() + "): brig template rm " + manifest.name +
+                                         ", and build it again");
+  }
+  return Template{.manifest = std::move(manifest), .file = std::move(image)};
+}
+
+Result<Template> Catalog::find(std::string_view name) const {
+  TRY(check_template_name(name));
+  const std::string file = std::string(name) + std::string(kNameEnd);
+  auto found = read(path("names", file));
+  if (!found && found.error().code() == Code::kNotFound) {
+    return no_such_template(name);
+  }
+  if (found && found->manifest.name != name)
+    return Error(Code::kInvalidArgument, path("names", file) + ": is about template \"" + found->manifest.name + "\"");
+  return found;
+}
+
+Result<std::vector<Listed>> Catalog::list() const {
+  std::vector<Listed> all;
+  for (const std::string& file : TRY(names_in("names"))) {
+    if (!file.ends_with(kNameEnd)) continue;
+    const std::string name = file.substr(0, file.size() - kNameEnd.size());
+    if (!is_template_name(name)) continue;
+    auto found = read(path("names", file));
+    if (found) all.push_back({.manifest = std::move(found->manifest), .trouble = {}});
+    else if (found.error().os_error() != ENOENT)  // gone meanwhile
+      all.push_back({.manifest = {.name = name}, .trouble = found.error().message()});
+  }
+  return all;
+}
+
+Error Catalog::no_such_template(std::string_view name) const {
+  std::vector<std::string> names;
+  if (const auto all = list()) {
+    for (const Listed& listed : *all) {
+      if (listed.trouble.empty()) names.push_back(listed.manifest.name);
+    }
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  return {Code::kNotFound, "there is no template \"" + printable(name, 80) + "\"" + did_you_mean(name, known) +
+                               ": brig template ls lists them, brig template build and import make them"};
+}
+
+}  // namespace brig::image

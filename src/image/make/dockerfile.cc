@@ -1,0 +1,354 @@
+#include "image/make/dockerfile.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <set>
+
+#include <boost/json/value.hpp>
+
+#include "base/text.h"
+#include "image/digest.h"
+#include "image/json_text.h"
+#include "image/make/pack.h"
+#include "image/plan.h"
+#include "json/json.h"
+#include "json/reader.h"
+#include "sys/file.h"
+
+namespace brig::image {
+namespace {
+
+constexpr std::string_view kCacheVersion = "1";
+constexpr std::size_t kFileMost = std::size_t{1} << 20;
+/// Looking at more files than this takes longer than it saves.
+constexpr std::size_t kLookedAtMost = 50'000;
+
+// In a root that can be written, things are shown below /dev only.
+constexpr const char* kWorkerPath = "/dev/brig/worker";
+constexpr const char* kPlanPath = "/dev/brig/plan";
+constexpr const char* kContextPath = "/dev/brig/context";
+constexpr const char* kOutPath = "/dev/brig/out";
+
+/// A stage that was made: a root.
+struct Made {
+  std::optional<Template> image;  ///< none: from scratch
+  std::vector<HostPath> layers;
+  std::string key;  ///< of everything in it
+};
+
+Result<> write_text(const std::string& path, std::string_view text) {
+  const Fd file = TRY(sys::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  return sys::write_all(file.ref(), text).context(path);
+}
+
+Result<> make_folders(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return Error::last_system("make " + path);
+  return {};
+}
+
+/// The worker's answer, or its words about what is wrong.
+Result<std::string> answer_of(const StepEnd& end, std::string_view doing) {
+  const bool has_answered = end.exit.cause == runtime::Cause::kExited && end.exit.value <= 1 && !end.output.empty();
+  if (!has_answered) {
+    TRY(expect_success(end, doing));
+    return Error(Code::kInternal, std::string(doing) + " ended without an answer");
+  }
+  const json::Value value = TRY(json::parse(end.output, {.max_bytes = kPlanBytesMost, .max_depth = 12}));
+  if (end.exit.value == 0) return end.output;
+  const json::Reader reader(value);
+  return Error(Code::kInvalidArgument, printable(TRY(TRY(reader.at("error")).text()), 1000));
+}
+
+class Build {
+ public:
+  Build(const Workshop& workshop, Store& store, const DockerfileRequest& request, BuildFolder folder)
+      : workshop_(workshop), store_(store), request_(request), folder_(std::move(folder)) {}
+
+  Result<Template> run(const std::string& text);
+
+ private:
+  Result<BuildPlan> plan(const std::string& text);
+  Result<std::string> options() const;
+  Result<Made> make_stage(const PlanStage& stage);
+  Result<Made> begin(const PlanStage& stage);
+  Result<> perform(const PlanStep& step, Made& made, const std::string& changes);
+  Result<> perform_run(const PlanStep& step, const Made& made, const std::string& changes);
+  Result<> perform_copy(PlanStep step, const Made& made, const std::string& changes);
+  Result<std::string> gathered(PlanStep& step);
+  Result<Made> made_of(const PlanStep& step);
+  Result<std::string> export_root(const Made& made, Manifest& draft);
+  Result<StepEnd> run_inside(Step step, const Made& made, const std::string& changes);
+  Result<std::string> fresh_changes();
+  Result<> write_step(const PlanStep& step);
+  Result<policy::Mount> worker_mount() const {
+    return mount(workshop_.worker.text(), kWorkerPath, policy::Access::kReadOnly);
+  }
+  void say(const std::string& line) const {
+    if (workshop_.on_line) workshop_.on_line(line);
+  }
+  [[nodiscard]] std::string place(const std::string& name) const { return folder_.path() + "/" + name; }
+
+  const Workshop& workshop_;
+  Store& store_;
+  const DockerfileRequest& request_;
+  BuildFolder folder_;
+  std::string context_;  ///< the tar of it
+  std::vector<std::optional<Made>> stages_;
+  std::set<std::string> fresh_;  ///< keys of what this build made: two stages that begin alike share it
+  unsigned changes_ = 0;
+};
+
+Result<std::string> Build::options() const {
+  boost::json::object templates;
+  for (const Listed& listed : TRY(store_.list())) {
+    if (listed.trouble.empty()) templates[listed.manifest.name] = defaults_json(listed.manifest.defaults);
+  }
+  boost::json::object arguments;
+  for (const auto& [name, value] : request_.arguments) arguments[name] = value;
+  return json::write(boost::json::object{
+      {"templates", std::move(templates)}, {"arguments", std::move(arguments)}, {"target", request_.target}});
+}
+
+Result<BuildPlan> Build::plan(const std::string& text) {
+  TRY(write_text(place("Dockerfile"), text));
+  TRY(write_text(place("options"), TRY(options())));
+  context_ = TRY(pack(request_.context, folder_.path(), "context"));
+  Step step{.argv = {"/brig/worker", "plan", "/brig/Dockerfile", "/brig/options", "/brig/context"},
+            .disk = folder_.path()};
+  step.policy.limits = step_limits();
+  constexpr auto kRead = policy::Access::kReadOnly;
+  step.policy.mounts = {TRY(mount(workshop_.worker.text(), "/brig/worker", kRead)),
+                        TRY(mount(place("Dockerfile"), "/brig/Dockerfile", kRead)),
+                        TRY(mount(place("options"), "/brig/options", kRead)),
+                        TRY(mount(context_, "/brig/context", kRead))};
+  const StepEnd end = TRY(run_step(workshop_.make_runtime, step, workshop_.on_line).context("read the Dockerfile"));
+  return parse_plan(TRY(answer_of(end, "reading the Dockerfile")));
+}
+
+/// A new folder of changes in the build folder.
+Result<std::string> Build::fresh_changes() {
+  const std::string changes = place("changes" + std::to_string(changes_++));
+  TRY(make_folders(changes));
+  TRY(make_folders(changes + "/upper"));
+  TRY(make_folders(changes + "/work"));
+  return changes;
+}
+
+Result<> Build::write_step(const PlanStep& step) {
+  PlanStep alone = step;
+  alone.from_stage = -1;  // its sources are in the context that it gets
+  alone.from_template.clear();
+  return write_text(place("plan"), to_json({.stages = {{.base = "scratch", .steps = {std::move(alone)}}}}));
+}
+
+Result<StepEnd> Build::run_inside(Step step, const Made& made, const std::string& changes) {
+  step.disk = folder_.path();
+  const auto mounts = std::move(step.policy.mounts);
+  step.policy = {};
+  step.policy.limits = step_limits();
+  step.policy.limits.pids = 1024;
+  step.policy.mounts = mounts;
+  step.writable = runtime::WritableRoot{.layers = made.layers, .changes = TRY(HostPath::parse(changes))};
+  if (made.image) {
+    const Manifest& manifest = made.image->manifest;
+    step.root = {.name = manifest.name, .digest = std::string(hex_of(manifest.digest)), .file = made.image->file};
+  }
+  return run_step(workshop_.make_runtime, step, workshop_.on_line);
+}
+
+Result<> Build::perform_run(const PlanStep& step, const Made& made, const std::string& changes) {
+  Step run{.argv = step.argv, .folder = step.folder, .shows_output = true};
+  std::vector<std::string> environment{"HOME=/root"};
+  bool has_path = false;
+  for (const policy::Variable& variable : step.environment) {
+    has_path = has_path || variable.name == "PATH";
+    environment.push_back(variable.name + "=" + variable.value);
+  }
+  if (!has_path) environment.emplace_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  run.environment = std::move(environment);
+  return expect_success(TRY(run_inside(std::move(run), made, changes)), step.text);
+}
+
+/// What a step copies from another root, as a tar; the step's sources are then names in it.
+Result<std::string> Build::gathered(PlanStep& step) {
+  const Made from = TRY(made_of(step));
+  const std::string changes = TRY(fresh_changes());
+  const std::string out = place("gathered" + std::to_string(changes_));
+  if (::mkdir(out.c_str(), 0700) != 0) return Error::last_system("make " + out);
+  TRY(write_step(step));
+  Step gather{.argv = {kWorkerPath, "gather", "/", kPlanPath, kOutPath}, .folder = "/"};
+  gather.policy.mounts = {TRY(worker_mount()), TRY(mount(place("plan"), kPlanPath, policy::Access::kReadOnly)),
+                          TRY(mount(out, kOutPath, policy::Access::kReadWrite))};
+  const std::string answer = TRY(answer_of(TRY(run_inside(std::move(gather), from, changes)), step.text));
+  const json::Value value = TRY(json::parse(answer));
+  step.sources = TRY(text_list(json::Reader(value), {.count = 100'000, .length = 4095}));
+  return pack(TRY(HostPath::parse(out)), folder_.path(), "gathered" + std::to_string(changes_));
+}
+
+Result<Made> Build::made_of(const PlanStep& step) {
+  if (step.from_stage >= 0) return *stages_.at(static_cast<std::size_t>(step.from_stage));
+  return Made{.image = TRY(store_.find(step.from_template)), .layers = {}, .key = {}};
+}
+
+Result<> Build::perform_copy(PlanStep step, const Made& made, const std::string& changes) {
+  std::string tar = context_;
+  if (step.from_stage >= 0 || !step.from_template.empty()) tar = TRY(gathered(step));
+  TRY(write_step(step));
+  Step copy{.argv = {kWorkerPath, "copy", "/", kPlanPath, kContextPath}, .folder = "/"};
+  copy.policy.mounts = {TRY(worker_mount()), TRY(mount(place("plan"), kPlanPath, policy::Access::kReadOnly)),
+                        TRY(mount(tar, kContextPath, policy::Access::kReadOnly))};
+  TRY(answer_of(TRY(run_inside(std::move(copy), made, changes)), step.text));
+  return {};
+}
+
+Result<> Build::perform(const PlanStep& step, Made& made, const std::string& changes) {
+  if (step.kind == StepKind::kRun) return perform_run(step, made, changes);
+  return perform_copy(step, made, changes);
+}
+
+Result<Made> Build::begin(const PlanStage& stage) {
+  if (stage.base_stage >= 0) return *stages_.at(static_cast<std::size_t>(stage.base_stage));
+  if (stage.base == "scratch") {
+    // An overlay wants something below: nothing at all, in a folder.
+    const std::string empty = place("empty");
+    TRY(make_folders(empty));
+    return Made{.image = {},
+                .layers = {TRY(HostPath::parse(empty))},
+                .key = digest_of("scratch " + std::string(kCacheVersion))};
+  }
+  auto image = TRY(store_.find(stage.base));
+  std::string key = digest_of("image " + std::string(kCacheVersion) + " " + image.manifest.digest);
+  return Made{.image = std::move(image), .layers = {}, .key = std::move(key)};
+}
+
+Result<Made> Build::make_stage(const PlanStage& stage) {
+  Made made = TRY(begin(stage));
+  for (const PlanStep& step : stage.steps) {
+    std::string key = made.key + key_text(step);
+    if (step.from_stage >= 0) key += stages_.at(static_cast<std::size_t>(step.from_stage))->key;
+    if (!step.from_template.empty()) key += TRY(store_.find(step.from_template)).manifest.digest;
+    key = digest_of(key);
+    const bool may_be_known = request_.uses_cache || fresh_.contains(key);
+    const auto known = may_be_known ? store_.layer(key) : std::nullopt;
+    say(step.text + (known ? " (from the cache)" : ""));
+    if (known) {
+      made.layers.push_back(*known);
+    } else {
+      const std::string changes = TRY(fresh_changes());
+      if (auto done = perform(step, made, changes); !done) {
+        return std::move(done).error().context("line " + std::to_string(step.line));
+      }
+      made.layers.push_back(TRY(store_.keep_layer(key, changes + "/upper")));
+      fresh_.insert(key);
+    }
+    made.key = std::move(key);
+  }
+  return made;
+}
+
+/// Walks the finished root from inside and writes it out as a tree.
+Result<std::string> Build::export_root(const Made& made, Manifest& draft) {
+  const std::string changes = TRY(fresh_changes());
+  const std::string out = place("work");
+  if (::mkdir(out.c_str(), 0700) != 0) return Error::last_system("make " + out);
+  Step step{.argv = {kWorkerPath, "unpack", "/", kOutPath}, .folder = "/"};
+  step.policy.mounts = {TRY(worker_mount()), TRY(mount(out, kOutPath, policy::Access::kReadWrite))};
+  const StepEnd end = TRY(run_inside(std::move(step), made, changes).context("write the template out"));
+  draft = TRY(parse_draft(TRY(answer_of(end, "writing the template out"))));
+  return out + "/tree";
+}
+
+/// The stages that the last one needs.
+std::set<std::size_t> needed(const BuildPlan& plan) {
+  std::set<std::size_t> all{plan.stages.size() - 1};
+  for (std::size_t i = plan.stages.size(); i-- > 0;) {
+    if (!all.contains(i)) continue;
+    const PlanStage& stage = plan.stages[i];
+    if (stage.base_stage >= 0) all.insert(static_cast<std::size_t>(stage.base_stage));
+    for (const PlanStep& step : stage.steps) {
+      if (step.from_stage >= 0) all.insert(static_cast<std::size_t>(step.from_stage));
+    }
+  }
+  return all;
+}
+
+Result<Template> Build::run(const std::string& text) {
+  const Format format = TRY(choose_format());
+  const BuildPlan plan = TRY(this->plan(text));
+  stages_.resize(plan.stages.size());
+  for (const std::size_t i : needed(plan)) {
+    if (plan.stages.size() > 1)
+      say("stage " + std::to_string(i + 1) + (plan.stages[i].name.empty() ? "" : " (" + plan.stages[i].name + ")"));
+    stages_[i] = TRY(make_stage(plan.stages[i]));
+  }
+  Manifest manifest;
+  const std::string tree = TRY(export_root(*stages_.back(), manifest));
+  const std::string file = TRY(make_image(workshop_, folder_.path(), tree, format));
+  manifest.name = request_.name;
+  manifest.format = format;
+  manifest.provenance = {.kind = "dockerfile",
+                         .source = printable(request_.file.name(), 400),
+                         .source_digest = digest_of(text),
+                         .packages = {}};
+  auto languages = std::move(manifest.defaults.languages);
+  manifest.defaults = plan.stages.back().defaults;
+  manifest.defaults.languages = std::move(languages);
+  manifest.notes.insert(manifest.notes.end(), plan.notes.begin(), plan.notes.end());
+  return store_.publish(std::move(manifest), file);
+}
+
+/// What stands for everything that goes into a build: the Dockerfile, every file of the context as it lies there, the
+/// templates. Empty if that is too much to look at.
+Result<std::string> identity_of(const Store& store, const DockerfileRequest& request, const std::string& text) {
+  std::string all = "dockerfile " + std::string(kCacheVersion) + "\n" + digest_of(text) + "\n" + request.target + "\n";
+  for (const auto& [name, value] : request.arguments) all += digest_of(name + "=" + value) + "\n";
+  for (const Listed& listed : TRY(store.list())) {
+    if (listed.manifest.name != request.name) all += listed.manifest.name + " " + listed.manifest.digest + "\n";
+  }
+  std::vector<std::string> files;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(request.context.text(), error), end; !error && at != end;
+       at.increment(error)) {
+    struct stat status{};
+    if (::lstat(at->path().c_str(), &status) != 0) return std::string();
+    std::string line = at->path().native();
+    for (const std::int64_t number :
+         {static_cast<std::int64_t>(status.st_ino), static_cast<std::int64_t>(status.st_mode),
+          static_cast<std::int64_t>(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+          status.st_ctim.tv_sec, status.st_ctim.tv_nsec})
+      line += " " + std::to_string(number);
+    files.push_back(std::move(line));
+    if (files.size() > kLookedAtMost) return std::string();
+  }
+  if (error) return std::string();
+  std::ranges::sort(files);
+  for (const std::string& line : files) all += line + "\n";
+  return digest_of(all);
+}
+
+}  // namespace
+
+Result<Imported> build_dockerfile(const Workshop& workshop, Store& store, const DockerfileRequest& request) {
+  TRY(check_template_name(request.name));
+  const std::string text = TRY(sys::read_file(request.file.text(), kFileMost));
+  const std::string key = TRY(identity_of(store, request, text));
+  if (request.uses_cache && !key.empty()) {
+    if (auto known = store.cached(key)) {
+      known->name = request.name;
+      known->created_s = 0;
+      if (auto again = store.publish_again(*std::move(known)))
+        return Imported{.made = *std::move(again), .is_from_cache = true};
+    }
+  }
+  Build build(workshop, store, request, TRY(store.new_build()));
+  Template made = TRY(build.run(text));
+  if (!key.empty() && TRY(identity_of(store, request, text)) == key) TRY(store.remember(key, made.manifest));
+  return Imported{.made = std::move(made)};
+}
+
+}  // namespace brig::image

@@ -1,0 +1,20 @@
+#include "sys/random_bytes.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+
+#include "base/check.h"
+
+namespace brig::sys {
+
+void fill_random(std::span<std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto got = ::getrandom(bytes.data(), bytes.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    BRIG_CHECK(got > 0, "the kernel gives no random bytes");
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace brig::sys

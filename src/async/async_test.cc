@@ -88,6 +88,23 @@ TEST(TaskGroup, CancelsOnDestruction) {
 
 Task<> fail() { co_return Error(Code::kDenied, "no"); }
 
+Task<> note_begin(std::shared_ptr<bool> has_begun) {
+  *has_begun = true;
+  co_return Result<>();
+}
+
+TEST(TaskGroup, ATaskThatHadNotBegunNeverBegins) {
+  asio::io_context io;
+  const auto has_begun = std::make_shared<bool>(false);
+  {
+    TaskGroup group(io.get_executor());
+    group.spawn(note_begin(has_begun));
+  }
+  io.run();
+  EXPECT_FALSE(*has_begun);
+  EXPECT_EQ(has_begun.use_count(), 1) << "what it owned is let go";
+}
+
 Task<> cancel_own_group(std::shared_ptr<std::unique_ptr<TaskGroup>> group, std::shared_ptr<bool> has_ended) {
   (*group)->cancel();
   *has_ended = true;

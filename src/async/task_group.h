@@ -2,7 +2,8 @@
 /// TaskGroup: owner of detached work. Destroying it cancels what still runs.
 ///
 /// A cancelled task unwinds when the io_context next runs, that is after the group is gone: it must own (by value,
-/// often a shared_ptr) everything it touches. Not thread-safe: everything on the io_context's one thread.
+/// often a shared_ptr) everything it touches. One that had not begun never begins. Not thread-safe: everything on the
+/// io_context's one thread.
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -31,6 +32,8 @@ class TaskGroup {
 
  private:
   struct State;
+  static Task<> to_its_end(std::shared_ptr<State> state, Task<> task);
+
   asio::any_io_executor executor_;
   std::shared_ptr<State> state_;  ///< shared with the completion of each task, which may come after the group
 };

@@ -1,10 +1,7 @@
 /// brig bench: what a sandbox costs here, next to the bare program and to bubblewrap doing the same at the same time.
-///
-/// Absolute times move with the machine's load, so the rounds are interleaved (brig, bare, bwrap, brig, …) and the
-/// ratios of the medians come first. Every figure includes everything: the start of `brig` itself, its helpers, the
-/// sandbox, its end.
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -19,8 +16,9 @@
 #include <boost/json/value.hpp>
 
 #include "async/run.h"
-#include "async/task_group.h"
 #include "base/number.h"
+#include "bench_case.h"
+#include "bench_walls.h"
 #include "command.h"
 #include "guest/session.h"
 #include "json/json.h"
@@ -41,84 +39,8 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// A command line, or an empty one where the program is not installed.
-using CommandLine = std::vector<std::string>;
-
-const std::vector<std::string> kEnvironment{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/tmp"};
-
-/// One thing done by several contenders; the first is brig, the others are what it is compared with.
-struct Case {
-  std::string name;
-  std::vector<std::string> contenders;
-  std::vector<CommandLine> commands;
-  std::size_t rounds = 0;
-  std::size_t at_once = 1;
-  std::vector<Samples> samples{};
-};
-
-Result<sys::Child> start(const CommandLine& command, FdRef null) {
-  const std::vector<sys::Inherited> fds{{null, 0}, {null, 1}, {null, 2}};
-  return sys::spawn(command.front(), std::span(command).subspan(1), kEnvironment, fds);
-}
-
-/// Starts `command` `at_once` times and waits for all; the time of the whole.
-void measure(const CommandLine& command, std::size_t at_once, FdRef null, Samples& samples) {
-  const auto begin = Clock::now();
-  std::vector<sys::Child> children;
-  bool is_good = true;
-  for (std::size_t i = 0; i < at_once; ++i) {
-    auto child = start(command, null);
-    if (child.has_value()) children.push_back(*std::move(child));
-    else is_good = false;
-  }
-  for (sys::Child& child : children) {
-    const auto end = child.wait();
-    if (!end.has_value() || end->is_signal || end->value != 0) is_good = false;
-  }
-  if (is_good) samples.add(milliseconds_since(begin));
-  else samples.add_failure();
-}
-
-void run_case(Case& c, FdRef null) {
-  c.samples.resize(c.commands.size());
-  for (std::size_t round = 0; round < c.rounds + 2; ++round) {
-    for (std::size_t i = 0; i < c.commands.size(); ++i) {
-      Samples warm_up;
-      measure(c.commands[i], c.at_once, null, round < 2 ? warm_up : c.samples[i]);
-    }
-  }
-}
-
 std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
   const CommandLine sandbox{brig, "run", "--quiet", "--"};
-  // What bubblewrap needs to run a program of /usr at all; numpy finds its libraries through /etc/alternatives.
-  const CommandLine bwrap{"/usr/bin/bwrap",
-                          "--unshare-all",
-                          "--die-with-parent",
-                          "--ro-bind",
-                          "/usr",
-                          "/usr",
-                          "--symlink",
-                          "usr/bin",
-                          "/bin",
-                          "--symlink",
-                          "usr/lib",
-                          "/lib",
-                          "--symlink",
-                          "usr/lib64",
-                          "/lib64",
-                          "--ro-bind-try",
-                          "/etc/alternatives",
-                          "/etc/alternatives",
-                          "--proc",
-                          "/proc",
-                          "--dev",
-                          "/dev"};
-  const auto join = [](CommandLine front, const CommandLine& back) {
-    front.insert(front.end(), back.begin(), back.end());
-    return front;
-  };
-  const bool has_bwrap = ::access("/usr/bin/bwrap", X_OK) == 0;
   const bool has_python = ::access("/usr/bin/python3", X_OK) == 0;
   std::vector<Case> cases;
   const auto add = [&](std::string name, const CommandLine& brig_command, const CommandLine& bare, std::size_t n,
@@ -128,9 +50,9 @@ std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
            .commands = {brig_command, bare},
            .rounds = n,
            .at_once = at_once};
-    if (has_bwrap) {
+    if (CommandLine wrapped = bwrap(bare); !wrapped.empty()) {
       c.contenders.emplace_back("bwrap");
-      c.commands.push_back(join(bwrap, bare));
+      c.commands.push_back(std::move(wrapped));
     }
     cases.push_back(std::move(c));
   };
@@ -245,67 +167,31 @@ Result<Idle> measure_idle(std::size_t count) {
   return idle;
 }
 
-// Reports.
-
-std::string row(const std::vector<std::string>& fields, const std::vector<std::size_t>& widths) {
-  std::string text;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const std::string pad(fields[i].size() < widths[i] ? widths[i] - fields[i].size() : 0, ' ');
-    text += i == 0 ? fields[i] + pad : "  " + pad + fields[i];
+/// A folder for what a bench needs, gone with it.
+class Scratch {
+ public:
+  static Result<Scratch> make() {
+    std::string name = "/tmp/brig-bench-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) return Error::last_system("make " + name);
+    Scratch made(std::move(name));
+    if (::chmod(made.path_.c_str(), 0755) != 0) return Error::last_system("chmod " + made.path_);  // a container's user
+    return made;
   }
-  return text + "\n";
-}
-
-std::string for_people(const std::vector<Case>& cases) {
-  const std::vector<std::size_t> widths{32, 6, 8, 8, 8, 8, 8};
-  std::string text = "ratios of the medians (brig / other; below 1 is faster)\n";
-  for (const Case& c : cases) {
-    for (std::size_t i = 1; i < c.samples.size(); ++i) {
-      const double other = c.samples[i].percentile(50);
-      text += row({c.name + " / " + c.contenders[i], decimal(other > 0 ? c.samples[0].percentile(50) / other : 0)},
-                  {40, 6});
-    }
+  Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  Scratch& operator=(Scratch&&) = delete;
+  ~Scratch() {
+    if (!path_.empty()) (void)sys::remove_tree(path_);
   }
-  text += "\nmilliseconds\n" + row({"", "n", "min", "p50", "p90", "p99", "failed"}, widths);
-  for (const Case& c : cases) {
-    for (std::size_t i = 0; i < c.samples.size(); ++i) {
-      const Samples& s = c.samples[i];
-      text += row(
-          {c.name + ": " + c.contenders[i], std::to_string(s.count()), decimal(s.least()), decimal(s.percentile(50)),
-           decimal(s.percentile(90)), decimal(s.percentile(99)), std::to_string(s.failures())},
-          widths);
-    }
-  }
-  return text;
-}
+  [[nodiscard]] const std::string& path() const { return path_; }
 
-boost::json::object to_json(const Samples& s) {
-  return {{"n", s.count()},
-          {"min_ms", s.least()},
-          {"p50_ms", s.percentile(50)},
-          {"p90_ms", s.percentile(90)},
-          {"p99_ms", s.percentile(99)},
-          {"failures", s.failures()}};
-}
-
-boost::json::array to_json(const std::vector<Case>& cases) {
-  boost::json::array list;
-  for (const Case& c : cases) {
-    boost::json::object contenders;
-    boost::json::object ratios;
-    for (std::size_t i = 0; i < c.samples.size(); ++i) {
-      contenders[c.contenders[i]] = to_json(c.samples[i]);
-      const double other = c.samples[i].percentile(50);
-      if (i > 0 && other > 0) ratios["brig / " + c.contenders[i]] = c.samples[0].percentile(50) / other;
-    }
-    list.push_back(
-        boost::json::object{{"case", c.name}, {"ratios", std::move(ratios)}, {"contenders", std::move(contenders)}});
-  }
-  return list;
-}
+ private:
+  explicit Scratch(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
 
 struct BenchOptions {
   bool is_json = false;
+  std::optional<std::string> runtime;
   std::size_t rounds = 200;
   std::size_t idle = 50;
 };
@@ -319,25 +205,40 @@ Result<std::size_t> parse_count(const std::optional<std::string>& text, std::siz
   return *number;
 }
 
+void run_all(std::vector<Case>& cases, FdRef null) {
+  for (Case& c : cases) {
+    c.rounds = std::max<std::size_t>(c.rounds, 5);
+    run_case(c, null);
+  }
+}
+
+/// What every report in JSON begins with.
+boost::json::object about(const std::vector<Case>& cases) {
+  return {{"kernel", sys::kernel_name()}, {"processors", ::sysconf(_SC_NPROCESSORS_ONLN)}, {"cases", to_json(cases)}};
+}
+
+/// Of the walls: each next to its bare tool.
+Result<> bench_walls(const BenchOptions& o, const std::string& brig, FdRef null) {
+  const Scratch scratch = TRY(Scratch::make());
+  std::vector<Case> cases = TRY(wall_cases(brig, *o.runtime, o.rounds, scratch.path()));
+  run_all(cases, null);
+  return sys::write_all(FdRef(STDOUT_FILENO), o.is_json ? json::write(about(cases)) + "\n" : for_people(cases));
+}
+
 Result<> bench(const BenchOptions& o) {
   const std::string brig = TRY(sys::program_folder()) + "/brig";
   const Fd null = TRY(sys::open("/dev/null", O_RDWR));
+  if (o.runtime) return bench_walls(o, brig, null.ref());
   std::vector<Case> cases = make_cases(brig, o.rounds);
-  for (Case& c : cases) {
-    c.rounds = std::max<std::size_t>(c.rounds, 5);
-    run_case(c, null.ref());
-  }
+  run_all(cases, null.ref());
   const Throughput throughput = TRY(measure_throughput(o.rounds * 2));
   const Idle idle = TRY(measure_idle(o.idle));
   if (o.is_json) {
-    const boost::json::object all{
-        {"kernel", sys::kernel_name()},
-        {"processors", ::sysconf(_SC_NPROCESSORS_ONLN)},
-        {"cases", to_json(cases)},
-        {"one_launcher", boost::json::object{{"sandboxes_per_second", throughput.per_second},
-                                             {"sandboxes", throughput.sandboxes},
-                                             {"failures", throughput.failures}}},
-        {"idle", boost::json::object{{"at_once", idle.sandboxes}, {"pss_kib_each", idle.kib_each}}}};
+    boost::json::object all = about(cases);
+    all["one_launcher"] = {{"sandboxes_per_second", throughput.per_second},
+                           {"sandboxes", throughput.sandboxes},
+                           {"failures", throughput.failures}};
+    all["idle"] = {{"at_once", idle.sandboxes}, {"pss_kib_each", idle.kib_each}};
     return sys::write_all(FdRef(STDOUT_FILENO), json::write(all) + "\n");
   }
   std::string text = for_people(cases);
@@ -360,9 +261,12 @@ int cmd_bench(const Arguments& arguments) {
   BenchOptions o;
   std::optional<std::string> rounds;
   std::optional<std::string> idle;
-  Options options("bench [--api] [--json] [-n N] [--idle N]",
+  Options options("bench [--api | --runtime NAME] [--json] [-n N] [--idle N]",
                   "Measures what a sandbox costs on this host, next to the bare program and to bubblewrap.");
   options.flag("--api", is_api, "Measure the service instead (brig bench --api --help says more)");
+  options.option(
+      "--runtime", o.runtime, "NAME",
+      "Measure this wall, or all of them, next to the bare tool that makes such a wall (bwrap, runc, runsc)");
   options.flag("--json", o.is_json, "Print one JSON object");
   options.option("-n,--rounds", rounds, "N", "Rounds of the shortest case (200); the others take fewer");
   options.option("--idle", idle, "N", "Sandboxes that are alive at once for the memory figure (50)");
@@ -375,6 +279,7 @@ int cmd_bench(const Arguments& arguments) {
   o.idle = *idle_count;
   const auto result = bench(o);
   if (result.has_value()) return 0;
+  if (result.error().code() == Code::kInvalidArgument) return usage_error(result.error().message());
   complain("bench: " + result.error().message());
   return runtime::kFailedExitCode;
 }

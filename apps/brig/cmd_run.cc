@@ -300,18 +300,6 @@ int fail(const Error& error, bool is_json) {
   return runtime::kFailedExitCode;
 }
 
-/// Who asks for no wall pays for no look at the host (Runtime::probe takes milliseconds): the fastest is tried.
-Result<runtime::Walls::Chosen> choose_wall(runtime::Walls& walls, const policy::Policy& policy,
-                                           const runtime::RootImage& root) {
-  if (policy.runtime == policy::kFastest) {
-    runtime::Runtime* const first = TRY(walls.find(walls.names().front()));
-    const bool can_use_root = !root.file || first->capabilities().may_use_images;
-    if (can_use_root && first->admit(policy).has_value())
-      return runtime::Walls::Chosen{.runtime = first, .reason = "the fastest wall that is good enough"};
-  }
-  return walls.choose(policy, root);
-}
-
 int finish(const service::RunReport& report, const RunOptions& o, const policy::Policy& policy) {
   const bool is_written = o.is_json ? write_all(STDOUT_FILENO, service::to_json(report)) : write_tails(report);
   if (!is_written && errno == EPIPE) return 128 + SIGPIPE;
@@ -364,7 +352,7 @@ int cmd_run(const Arguments& arguments) {
 
   asio::io_context io(1);
   runtime::Walls walls = make_walls(Use::kOnce, o.remote);
-  const auto wall = choose_wall(walls, *policy, spec.root);
+  const auto wall = walls.choose_unprobed(*policy, spec.root);
   if (!wall) return fail(wall.error(), o.is_json);
   spec.wall_choice = wall->reason;
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGHUP);

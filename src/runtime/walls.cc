@@ -26,8 +26,9 @@ Error unknown(std::string_view name, const std::vector<std::string>& names) {
 }
 
 /// Why this one will not do; none if it will.
-std::optional<Error> unfit(const Candidate& candidate) {
+std::optional<Error> unfit(const Candidate& candidate, bool is_probed) {
   if (auto admitted = candidate.admit(); !admitted) return std::move(admitted).error();
+  if (!is_probed) return {};
   const Probe& probe = candidate.probe();
   if (probe.is_available) return {};
   return Error(Code::kUnsupported, "the " + candidate.name + " wall cannot be built here: " + why_not(probe));
@@ -77,7 +78,7 @@ Result<Choice> choose(const Wish& wish, std::span<const Candidate> candidates) {
   std::vector<std::string> passed_over;
   std::optional<Error> first;
   for (const std::size_t i : order) {
-    auto why = unfit(candidates[i]);
+    auto why = unfit(candidates[i], wish.is_probed || is_strongest);
     if (!why) {
       if (is_named) return Choice{.index = i, .reason = "asked for by name"};
       std::string reason = how(wish.runtime);
@@ -139,12 +140,12 @@ const Probe& Walls::probe(std::string_view name) {
   return probe(*found);
 }
 
-/// Whether the wall can enforce the policy and run the template.
 policy::Policy asked_of(const Runtime& runtime, policy::Policy policy) {
   if (!runtime.capabilities().may_mount) policy.mounts.clear();
   return policy;
 }
 
+/// Whether the wall can enforce the policy and run the template.
 Result<> Walls::fits(Entry& entry, const policy::Policy& policy, const RootImage& root) {
   Runtime& runtime = *TRY(made(entry));
   TRY(runtime.admit(asked_of(runtime, policy)));
@@ -155,13 +156,21 @@ Result<> Walls::fits(Entry& entry, const policy::Policy& policy, const RootImage
 
 Result<Walls::Chosen> Walls::choose(const policy::Policy& policy, const RootImage& root,
                                     const std::vector<std::string>& allowed) {
+  return choose(Wish{.runtime = policy.runtime, .allowed = allowed}, policy, root);
+}
+
+Result<Walls::Chosen> Walls::choose_unprobed(const policy::Policy& policy, const RootImage& root) {
+  return choose(Wish{.runtime = policy.runtime, .allowed = {}, .is_probed = false}, policy, root);
+}
+
+Result<Walls::Chosen> Walls::choose(const Wish& wish, const policy::Policy& policy, const RootImage& root) {
   std::vector<Candidate> candidates;
   for (Entry& entry : entries_) {
     candidates.push_back({.name = entry.name,
                           .admit = [this, &entry, &policy, &root] { return fits(entry, policy, root); },
                           .probe = [this, &entry]() -> const Probe& { return probe(entry); }});
   }
-  auto choice = TRY(runtime::choose({.runtime = policy.runtime, .allowed = allowed}, candidates));
+  auto choice = TRY(runtime::choose(wish, candidates));
   return Chosen{.runtime = entries_[choice.index].runtime, .reason = std::move(choice.reason)};
 }
 

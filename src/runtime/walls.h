@@ -31,6 +31,7 @@ struct Candidate {
 struct Wish {
   std::string runtime{policy::kFastest};  ///< a wall's name, or how to choose
   std::vector<std::string> allowed;       ///< names; empty = all
+  bool is_probed = true;  ///< else admit() is enough, except for the strongest: nobody knows that one unseen
 };
 
 struct Choice {
@@ -82,6 +83,9 @@ class Walls {
   /// Errors as choose().
   Result<Chosen> choose(const policy::Policy& policy, const RootImage& root = {},
                         const std::vector<std::string>& allowed = {});
+  /// For a caller that makes the sandbox at once, and so hears what does not work: no time is spent on a probe, unless
+  /// it is the strongest that is wanted.
+  Result<Chosen> choose_unprobed(const policy::Policy& policy, const RootImage& root = {});
   /// kUnavailable if what one of those that work here needs is gone: see Runtime::ready().
   Result<> ready();
 
@@ -94,6 +98,7 @@ class Walls {
     std::optional<Probe> probe;
   };
   Result<Runtime*> made(Entry& entry);
+  Result<Chosen> choose(const Wish& wish, const policy::Policy& policy, const RootImage& root);
   Result<> fits(Entry& entry, const policy::Policy& policy, const RootImage& root);
   const Probe& probe(Entry& entry);
   std::vector<Entry> entries_;

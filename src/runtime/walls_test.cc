@@ -25,7 +25,7 @@ class ChooseTest : public ::testing::Test {
     probes_[index].findings = {{Finding::State::kGood, "kernel", "Linux", ""},
                                {Finding::State::kMissing, "runsc", "is not installed", "apt-get install runsc"}};
   }
-  Result<Choice> choose(const std::string& wanted, std::vector<std::string> allowed = {}) {
+  Result<Choice> choose(const std::string& wanted, std::vector<std::string> allowed = {}, bool is_probed = true) {
     std::vector<Candidate> candidates;
     for (std::size_t i = 0; i < names_.size(); ++i) {
       candidates.push_back({.name = names_[i],
@@ -39,7 +39,7 @@ class ChooseTest : public ::testing::Test {
                               return probes_[i];
                             }});
     }
-    return runtime::choose({.runtime = wanted, .allowed = std::move(allowed)}, candidates);
+    return runtime::choose({.runtime = wanted, .allowed = std::move(allowed), .is_probed = is_probed}, candidates);
   }
   void SetUp() override {
     add("process", Boundary::kSharedKernel);
@@ -60,6 +60,17 @@ TEST_F(ChooseTest, TheFastestIsTheFirstAndTheOthersAreNotLookedAt) {
   EXPECT_EQ(choice->index, 0U);
   EXPECT_EQ(choice->reason, "the fastest wall that is good enough");
   EXPECT_EQ(probed_.size(), 1U);
+}
+
+TEST_F(ChooseTest, WhoTriesAtOnceNeedsNoProbeButForTheStrongest) {
+  break_wall(0);
+  EXPECT_EQ(choose("fastest", {}, false)->index, 0U);
+  EXPECT_EQ(choose("gvisor", {}, false)->index, 2U);
+  why_not_[1] = "runc is not installed";
+  EXPECT_THAT(choose("container", {}, false).error().message(), HasSubstr("runc is not installed"));
+  EXPECT_TRUE(probed_.empty());
+  EXPECT_EQ(choose("auto", {}, false)->index, 2U);
+  EXPECT_FALSE(probed_.empty());
 }
 
 TEST_F(ChooseTest, TheFastestMeetsTheFloorAndSaysWhatWasPassedOver) {

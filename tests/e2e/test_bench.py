@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""brig bench --api: its flags, and that a small run has every number. How large they are is nobody's business here."""
+"""brig bench --api and --runtime: their flags, and that a small run has every number. How large they are is nobody's business here."""
 import glob
 import json
 import os
@@ -43,6 +43,33 @@ class Flags(unittest.TestCase):
         done = bench("--url", "http://127.0.0.1:1", "--key", "brig_" + "0" * 40, *TINY)
         self.assertEqual((done.returncode, done.stdout), (125, ""))
         self.assertIn("reach the daemon", done.stderr)
+
+
+class Walls(unittest.TestCase):
+    def bench(self, *arguments):
+        return subprocess.run([BRIG, "bench", *arguments], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+
+    def test_a_wall_that_is_none_starts_nothing(self):
+        done = self.bench("--runtime", "procss", "-n", "1")
+        self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+        self.assertIn('did you mean "process"', done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
+    def test_every_wall_that_works_here_stands_next_to_its_bare_tool(self):
+        before = set(glob.glob(FOLDERS))
+        done = self.bench("--runtime", "all", "--json", "-n", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(set(glob.glob(FOLDERS)) - before, set())
+        works = {wall["runtime"] for wall in json.loads(subprocess.run([BRIG, "doctor", "--json"], capture_output=True).stdout)["walls"] if wall["is_available"]}
+        cases = {case["case"]: case for case in json.loads(done.stdout)["cases"]}
+        self.assertEqual(set(cases), works)
+        for wall, peer in (("process", "bwrap"), ("container", "runc run"), ("gvisor", "runsc run")):
+            if wall not in works:
+                continue
+            with self.subTest(wall):
+                self.assertGreater(cases[wall]["ratios"]["brig / " + peer], 0)
+                for name, figures in cases[wall]["contenders"].items():
+                    self.assertEqual((figures["failures"], figures["n"]), (0, 5), name)
 
 
 @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)

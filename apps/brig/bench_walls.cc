@@ -1,0 +1,179 @@
+#include "bench_walls.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <boost/json/value.hpp>
+
+#include "json/json.h"
+#include "runtimes.h"
+#include "sys/file.h"
+
+namespace brig::cli {
+namespace {
+
+namespace bj = boost::json;
+using std::filesystem::path;
+
+const CommandLine kNothing{"/usr/bin/true"};
+
+/// What Brig's own wall covers of /proc.
+bj::array covered_proc() {
+  static constexpr std::array<std::string_view, 9> kShown{"cpuinfo", "filesystems", "loadavg", "meminfo", "stat",
+                                                          "sysvipc", "uptime",      "version", "sys"};
+  bj::array covered;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    const bool is_process = name.find_first_not_of("0123456789") == std::string::npos;
+    struct stat about{};
+    if (is_process || entry.is_symlink() || std::ranges::find(kShown, name) != kShown.end()) continue;
+    if (::stat(entry.path().c_str(), &about) == 0 && (about.st_mode & S_IROTH) != 0)
+      covered.emplace_back("/proc/" + name);
+  }
+  return covered;
+}
+
+bj::object mount(std::string_view place, std::string_view type, std::string_view from, bj::array options) {
+  return {{"destination", place}, {"type", type}, {"source", from}, {"options", std::move(options)}};
+}
+
+bj::array mounts(bool is_gvisor) {
+  bj::array all{mount("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}),
+                mount("/usr", "bind", "/usr", {"rbind", "ro", "nosuid", "nodev"})};
+  if (!is_gvisor) {  // gVisor makes its own
+    all.push_back(mount("/dev", "tmpfs", "tmpfs", {"nosuid", "mode=755", "size=64k"}));
+    all.push_back(mount("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance"}));
+  }
+  for (const std::string_view place : {"/tmp", "/workspace", "/home/user", "/dev/shm"})
+    all.push_back(mount(place, "tmpfs", "tmpfs", {"nosuid", "nodev", "size=64m"}));
+  return all;
+}
+
+/// For the bare runtime: the configuration that Brig's own wall uses, with a root of the same shape in a plain folder.
+bj::object configuration(bool is_gvisor) {
+  const bj::array ids{{{"containerID", 0}, {"hostID", 0x68000001}, {"size", 1}},
+                      {{"containerID", 1000}, {"hostID", 0x70000001}, {"size", 1}}};
+  bj::object capabilities;
+  for (const std::string_view set : {"bounding", "effective", "inheritable", "permitted", "ambient"})
+    capabilities[set] = bj::array();
+  bj::array namespaces;
+  for (const std::string_view type : {"pid", "network", "ipc", "uts", "mount", "user"})
+    namespaces.push_back({{"type", type}});
+  if (!is_gvisor) namespaces.push_back({{"type", "cgroup"}});
+  return {{"ociVersion", "1.0.2"},
+          {"hostname", "brig"},
+          {"root", {{"path", "rootfs"}, {"readonly", !is_gvisor}}},
+          {"process",
+           {{"terminal", false},
+            {"user", {{"uid", 1000}, {"gid", 1000}}},
+            {"args", {kNothing.front()}},
+            {"env", bj::array()},
+            {"cwd", "/"},
+            {"noNewPrivileges", true},
+            {"capabilities", std::move(capabilities)}}},
+          {"mounts", mounts(is_gvisor)},
+          {"linux",
+           {{"uidMappings", ids},
+            {"gidMappings", ids},
+            {"maskedPaths", covered_proc()},
+            {"readonlyPaths", {"/proc/sys"}},
+            {"resources",
+             {{"memory", {{"limit", 256 << 20}}},
+              {"pids", {{"limit", 66}}},
+              {"cpu", {{"quota", 100'000}, {"period", 100'000}}}}},
+            {"namespaces", std::move(namespaces)}}}};
+}
+
+/// A bundle in `folder`.
+Result<> make_bundle(const path& folder, bool is_gvisor) {
+  std::error_code failed;
+  const path root = folder / "rootfs";
+  for (const char* place : {"usr", "proc", "dev", "etc", "tmp", "workspace", "home/user", "run", "sys"})
+    std::filesystem::create_directories(root / place, failed);
+  for (const char* name : {"bin", "lib", "lib64", "sbin"})
+    std::filesystem::create_symlink(path("usr") / name, root / name, failed);
+  if (failed) return Error(Code::kInternal, "make " + root.string() + ": " + failed.message());
+  const Fd file = TRY(sys::open((folder / "config.json").string(), O_WRONLY | O_CREAT | O_EXCL, 0644));
+  return sys::write_all(file.ref(), json::write(configuration(is_gvisor)));
+}
+
+/// The bare tool that makes such a wall, if it is installed: its name, and its command line.
+struct Peer {
+  std::string name;
+  CommandLine command;
+};
+
+std::string installed(const std::string& name) {
+  for (const char* folder : {"/usr/bin/", "/usr/sbin/", "/usr/local/bin/"}) {
+    if (::access((folder + name).c_str(), X_OK) == 0) return folder + name;
+  }
+  return {};
+}
+
+/// Of its storage it needs nothing but a folder, and "vfs" leaves no mount behind; the limits that it would ask for may
+/// be more than there are.
+void add_podman(std::vector<Peer>& peers, const path& scratch, const std::string& runtime, const path& root) {
+  const std::string podman = installed("podman");
+  if (podman.empty()) return;
+  peers.push_back(
+      {"podman run",
+       {podman, "--root=" + (scratch / "podman").string(), "--runroot=" + (scratch / "podman.run").string(),
+        "--storage-driver=vfs", "--runtime=" + runtime, "--cgroup-manager=cgroupfs", "run", "--rm", "--network=none",
+        "--cap-drop=all", "--read-only", "--memory=256m", "--pids-limit=66", "--ulimit=nofile=1024:1024",
+        "--ulimit=nproc=1024:1024", "--volume=/usr:/usr:ro", "--rootfs", root.string(), kNothing.front()}});
+}
+
+Result<std::vector<Peer>> peers_of(const std::string& wall, const path& scratch) {
+  std::vector<Peer> peers;
+  if (CommandLine wrapped = bwrap(kNothing); wall == "process" && !wrapped.empty())
+    peers.push_back({"bwrap", std::move(wrapped)});
+  if (wall != "container" && wall != "gvisor") return peers;
+  const bool is_gvisor = wall == "gvisor";
+  const std::string runtime = installed(is_gvisor ? "runsc" : "runc");
+  if (runtime.empty()) return peers;
+  const path bundle = scratch / wall;
+  TRY(make_bundle(bundle, is_gvisor));
+  CommandLine command{runtime, "--root", (scratch / (wall + ".state")).string()};
+  if (is_gvisor) command.emplace_back("--network=none");
+  peers.push_back({is_gvisor ? "runsc run" : "runc run",
+                   join(std::move(command),
+                        {"run", "--bundle", bundle.string(), "brig-bench-" + std::to_string(::getpid()) + "-{n}"})});
+  if (!is_gvisor) add_podman(peers, scratch, runtime, bundle / "rootfs");
+  return peers;
+}
+
+}  // namespace
+
+Result<std::vector<Case>> wall_cases(const std::string& brig, const std::string& wanted, std::size_t rounds,
+                                     const path& scratch) {
+  runtime::Walls walls = make_walls(Use::kOften);
+  if (wanted != "all") TRY(walls.find(wanted));
+  std::vector<Case> cases;
+  std::string why;
+  for (const std::string& wall : walls.names()) {
+    if (wanted != "all" && wanted != wall) continue;
+    const runtime::Probe& probe = walls.probe(wall);
+    if (!probe.is_available) {
+      why += (why.empty() ? "" : "; ") + wall + ": " + runtime::why_not(probe);
+      continue;
+    }
+    Case c{.name = wall,
+           .contenders = {"brig", "bare"},
+           .commands = {{brig, "run", "--quiet", "--runtime", wall, "--", "true"}, kNothing},
+           .rounds = rounds};
+    for (Peer& peer : TRY(peers_of(wall, scratch))) {
+      c.contenders.push_back(std::move(peer.name));
+      c.commands.push_back(std::move(peer.command));
+    }
+    cases.push_back(std::move(c));
+  }
+  if (cases.empty()) return Error(Code::kUnsupported, "nothing to measure: " + why);
+  return cases;
+}
+
+}  // namespace brig::cli

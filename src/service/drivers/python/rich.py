@@ -1,6 +1,7 @@
 # The part of the driver that only some programs need: rich results by MIME type, captured figures, the uncaught exception.
 # One JSON object a line on descriptor 3: {"type": "result", "data": {mime: text or base64}} or
 # {"type": "error", "name": …, "value": …, "traceback": …}. The host bounds and checks everything again.
+# kernel.py runs this too, and puts its own write(), flush() and more_forms() in place of those here.
 import _thread
 import atexit
 import binascii
@@ -48,6 +49,15 @@ def as_text(value):
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
+def flush():
+    if sys.stdout:
+        sys.stdout.flush()
+
+
+def more_forms(thing, bundle):
+    """Adds the forms that only a kernel gives."""
+
+
 def figure_png(figure):
     import io
     buffer = io.BytesIO()
@@ -77,6 +87,7 @@ def bundle_of(thing):
                     made = made[0]  # (data, metadata)
                 if made is not None:
                     bundle[mime] = made
+    more_forms(thing, bundle)
     bundle.setdefault("text/plain", repr(thing))
     return bundle
 
@@ -107,8 +118,7 @@ def bundle_at_line(thing):
 
 
 def display(*things, raw=False, include=None, exclude=None, **options):
-    if sys.stdout:
-        sys.stdout.flush()
+    flush()
     for thing in things:
         bundle = dict(thing) if raw else bundle_at_line(thing)
         write({"type": "result", "data": {
@@ -131,13 +141,17 @@ def reporting(hook, driver):
     return print_and_report
 
 
+def message_of(error):
+    try:
+        return str(error)
+    except Exception:
+        return "<unprintable %s object>" % type(error).__name__
+
+
 def report(error):
     import traceback
     kind = type(error)
-    try:
-        value = str(error)
-    except Exception:
-        value = "<unprintable %s object>" % kind.__name__
+    value = message_of(error)
     lines = traceback.format_exception(kind, error, error.__traceback__)
     write({"type": "error", "name": kind.__name__, "value": value[:TEXT_LIMIT], "traceback": "".join(lines)[-TEXT_LIMIT:]})
 
@@ -156,8 +170,8 @@ def pyplot_spec(name):
     return spec
 
 
-def follow(pyplot):
-    """Captures what the program shows, and at its end the figures that are still open."""
+def capture(pyplot):
+    """Makes pyplot.show() and Figure.show() display. Returns the function that shows the open figures and closes them."""
 
     def show_all():
         for number in pyplot.get_fignums():
@@ -171,10 +185,17 @@ def follow(pyplot):
     def show_one(self, warn=True):
         display(self)
 
+    pyplot.show = show
+    sys.modules["matplotlib.figure"].Figure.show = show_one
+    return show_all
+
+
+def follow(pyplot):
+    """Captures what the program shows, and at its end the figures that are still open."""
+    show_all = capture(pyplot)
+
     def at_end():
         if os.getpid() == process:  # a forked child has copies of its parent's figures
             show_all()
 
-    pyplot.show = show
-    sys.modules["matplotlib.figure"].Figure.show = show_one
     atexit.register(at_end)  # after matplotlib's own, which would close them: the last one registered runs first

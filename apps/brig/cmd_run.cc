@@ -1,4 +1,4 @@
-/// brig run: one program, one sandbox.
+/// brig run: one program, one sandbox. And brig prompt, which tells a model what such a run would find.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -22,6 +22,7 @@
 #include "command.h"
 #include "image/catalog.h"
 #include "image/digest.h"
+#include "image/prompt.h"
 #include "options.h"
 #include "policy/explain.h"
 #include "policy/overrides.h"
@@ -54,16 +55,7 @@ struct RunOptions {
   bool is_explain = false;
 };
 
-std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
-  Options options(
-      "run [FLAGS] [FILE | -c CODE | -] [-- ARGS…]",
-      "Runs a program in a fresh sandbox and destroys the sandbox.\n"
-      "After FILE or -c, words after -- are the program's arguments; alone, they are a program of the template.");
-  options.positional("FILE", o.source.file, "The program's source, or - to read it from the standard input");
-  options.option("-c,--code", o.source.code, "CODE", "The program's source");
-  options.option("-l,--lang", o.source.language, "LANGUAGE",
-                 "python, javascript or bash (else by the file's name; python for -c)");
-  options.rest(o.source.rest);
+void add_policy_flags(Options& options, RunOptions& o) {
   options.option("--timeout", o.overrides.timeout, "TIME",
                  "Wall-clock limit (30s): 250ms, 30s, 2m or 1h; a bare number is seconds");
   options.option("--cpu-time", o.overrides.cpu_time, "TIME", "CPU limit of one process (none)");
@@ -75,11 +67,27 @@ std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
   options.option("--output", o.overrides.output, "SIZE", "Bytes kept of each output stream, first and last half (1M)");
   options.option("--in", o.overrides.in, "HOSTPATH[:GUESTPATH]",
                  "A file or folder to see, read-only; in /workspace if not said. FILE runs there if it lies in it");
-  options.option("--out", o.out, "DIR", "Where to save the files and figures that the program leaves");
   options.option("--env", o.overrides.env, "NAME=VALUE", "A variable of the program's environment");
-  options.option("--stdin", o.input, "FILE", "The program's standard input (else brig's own)");
   options.option("--policy", o.policy_file, "FILE", "A policy to start from");
   options.option("--preset", o.preset, "NAME", "strict, default or lenient");
+  options.option("--template", o.template_name, "NAME",
+                 "What the program finds in its root: host, or one of brig template ls");
+  options.option("--templates-dir", o.templates_dir, "DIR", "Where templates are kept");
+}
+
+std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
+  Options options(
+      "run [FLAGS] [FILE | -c CODE | -] [-- ARGS…]",
+      "Runs a program in a fresh sandbox and destroys the sandbox.\n"
+      "After FILE or -c, words after -- are the program's arguments; alone, they are a program of the template.");
+  add_policy_flags(options, o);
+  options.positional("FILE", o.source.file, "The program's source, or - to read it from the standard input");
+  options.option("-c,--code", o.source.code, "CODE", "The program's source");
+  options.option("-l,--lang", o.source.language, "LANGUAGE",
+                 "python, javascript or bash (else by the file's name; python for -c)");
+  options.rest(o.source.rest);
+  options.option("--out", o.out, "DIR", "Where to save the files and figures that the program leaves");
+  options.option("--stdin", o.input, "FILE", "The program's standard input (else brig's own)");
   options.option(
       "--runtime", o.overrides.runtime, "NAME",
       "The wall: one of brig doctor's, auto (the strongest that works here), fastest (good enough), or remote");
@@ -92,9 +100,6 @@ std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
                  "The weakest wall that will do: shared-kernel, user-space-kernel, hardware");
   options.flag("--no-weaknesses", o.overrides.is_weakness_refused,
                "Refuse to run if this host cannot enforce everything");
-  options.option("--template", o.template_name, "NAME",
-                 "What the program finds in its root: host, or one of brig template ls");
-  options.option("--templates-dir", o.templates_dir, "DIR", "Where templates are kept");
   options.flag("--json", o.is_json, "Print one JSON object instead of the program's output");
   options.flag("--report", o.is_report, "Say on stderr how it ended and what was enforced");
   options.flag("-q,--quiet", o.is_quiet, "Print nothing but the program's own output");
@@ -310,6 +315,24 @@ int finish(const service::RunReport& report, const RunOptions& o, const policy::
 }
 
 }  // namespace
+
+int cmd_prompt(const Arguments& arguments) {
+  RunOptions o;
+  Options options(
+      "prompt [FLAGS]",
+      "Prints a section for a system prompt: what a model's code finds in a sandbox of this template and with "
+      "these limits.\nTakes the flags of brig run that change it.");
+  add_policy_flags(options, o);
+  if (const auto code = options.parse(arguments)) return *code;
+  std::vector<std::string> places;
+  const auto chosen = find_template(o);
+  if (!chosen) return usage_error(chosen.error().message());
+  const image::Defaults defaults = *chosen ? (*chosen)->manifest.defaults : image::Defaults();
+  const auto policy = make_policy(o, working_folder(), defaults, places);
+  if (!policy) return usage_error(policy.error().message());
+  const image::Offers offers = *chosen ? image::offers_of((*chosen)->manifest) : image::host_offers();
+  return write_all(STDOUT_FILENO, image::prompt(*policy, offers)) ? 0 : runtime::kFailedExitCode;
+}
 
 int cmd_run(const Arguments& arguments) {
   RunOptions o;

@@ -13,6 +13,7 @@ int cmd_attack(const Arguments& arguments);
 int cmd_bench(const Arguments& arguments);
 int cmd_bench_api(const Arguments& arguments);  ///< `brig bench --api`
 int cmd_doctor(const Arguments& arguments);
+int cmd_prompt(const Arguments& arguments);
 int cmd_run(const Arguments& arguments);
 int cmd_sandbox(const Arguments& arguments);
 int cmd_keys(const Arguments& arguments);

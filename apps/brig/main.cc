@@ -27,6 +27,7 @@ constexpr std::array kCommands = {
     Command{"serve", "serve sandboxes over HTTP", cmd_serve},
     Command{"sandbox", "sandboxes of a daemon: create, exec, cp, kill …", cmd_sandbox},
     Command{"template", "what sandboxes find in their root: import, build, ls, info, rm", cmd_template},
+    Command{"prompt", "say to a language model what its code will find", cmd_prompt},
     Command{"keys", "keys of a daemon: create, ls, revoke", cmd_keys},
     Command{"doctor", "say what this host offers and what is missing", cmd_doctor},
     Command{"attack", "attack this installation's sandboxes and say what held", cmd_attack},

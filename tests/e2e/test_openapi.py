@@ -283,6 +283,8 @@ class OpenApiTest(unittest.TestCase):
         self.call(200, "GET", "/v1/templates", key="pds_" + self.daemon.key.split("_")[1])
         self.call(200, "GET", "/v1/templates/host")
         self.call(404, "GET", "/v1/templates/none")
+        self.call(200, "GET", "/v1/templates/host/prompt")
+        self.call(404, "GET", "/v1/templates/none/prompt")
         self.call(403, "DELETE", "/v1/templates/host")
         for path in ("/v1/me/tokens", "/v1/snapshots", "/v1/volumes", "/v1/templates/builds"):
             self.call(200, "GET", path)

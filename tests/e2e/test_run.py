@@ -553,6 +553,32 @@ class Mistakes(RunCase):
         self.assertEqual(self.run_brig("--timeout", "0.2", "--", "sleep", "5").code, 124)
 
 
+class Prompt(RunCase):
+    def prompt(self, *arguments):
+        return Ran(subprocess.run([BRIG, "prompt", *arguments], cwd=self.folder, timeout=60, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+
+    def test_what_it_says_is_true_inside(self):
+        said = self.prompt()
+        self.assertEqual((said.code, said.err), (0, ""))
+        named = re.search(r"by the names to import: (.*)\.", said.out)
+        for module in named.group(1).split(", ") if named else []:
+            with self.subTest(module):
+                self.assertEqual(self.run_brig("-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('%s') is None)" % module).code, 0)
+        for language in re.search(r"Languages: ([^.]*)\.", said.out).group(1).split(", "):
+            with self.subTest(language):
+                self.assertEqual(self.run_brig("--lang", language, "-c", "").code, 0)
+
+    def test_it_takes_the_flags_that_change_it(self):
+        self.write("data.csv", "1,2")
+        said = self.prompt("--timeout", "7s", "--in", "data.csv").out
+        self.assertIn("Time: 7s", said)
+        self.assertIn("`/workspace/data.csv` is given to you, read-only.", said)
+
+    def test_mistakes(self):
+        self.assert_usage_error(self.prompt("--memory", "much"), "--memory")
+        self.assert_usage_error(self.prompt("--template", "nonsense"), "nonsense")
+
+
 class Bench(RunCase):
     @unittest.skipUnless(os.path.exists("/usr/bin/bwrap"), "needs bubblewrap")
     def test_every_contender_runs_every_case(self):

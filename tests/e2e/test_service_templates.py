@@ -55,6 +55,15 @@ class Templates(unittest.TestCase):
         for one in (sandbox, forked):
             self.client.kill(one)
 
+    def test_what_a_model_is_told(self):
+        said = self.client.get("/v1/templates/small/prompt")
+        self.assertEqual((said.status, said.headers["Content-Type"]), (200, "text/markdown; charset=utf-8"))
+        for part in ("template `small`", "Languages: bash.", "Memory: 256M", "Network: none"):
+            self.assertIn(part, said.body.decode())
+        self.assertIn("python", self.client.get("/v1/templates/host/prompt").body.decode())
+        self.assertEqual(self.client.get("/v1/templates/none/prompt").status, 404)
+        self.assertEqual(service.Client(self.daemon.address).get("/v1/templates/host/prompt").status, 401)
+
     def test_its_pool(self):
         self.assertTrue(wait_until(lambda: self.ready("small") == 3))
         made = self.client.expect(201, "POST", "/v1/sandboxes", {"template": "small"})

@@ -94,6 +94,7 @@ class Api {
   [[nodiscard]] Result<Prepared> prepare_template(const std::string& name, Dialect dialect) const;
   Task<> list_templates(http::Exchange& exchange);
   Task<> get_template(http::Exchange& exchange);
+  Task<> template_prompt(http::Exchange& exchange);
   Task<> delete_template(http::Exchange& exchange);
   Task<> build_template(http::Exchange& exchange);
 

@@ -9,6 +9,7 @@
 #include "api/v1/render.h"
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "image/prompt.h"
 #include "json/json.h"
 #include "policy/schema.h"
 
@@ -88,6 +89,8 @@ Error no_template(std::string_view name) {
 void Api::add_template_routes(http::Router& router) {
   router.add("GET /v1/templates", "template_list", [this](http::Exchange& e) { return list_templates(e); });
   router.add("GET /v1/templates/{name}", "template_get", [this](http::Exchange& e) { return get_template(e); });
+  router.add("GET /v1/templates/{name}/prompt", "template_prompt",
+             [this](http::Exchange& e) { return template_prompt(e); });
   router.add("DELETE /v1/templates/{name}", "template_delete",
              [this](http::Exchange& e) { return delete_template(e); });
   router.add("POST /v1/templates/build", "template_build", [this](http::Exchange& e) { return build_template(e); });
@@ -124,6 +127,25 @@ Task<> Api::get_template(http::Exchange& exchange) {
   }
   object["allowed"] = may_use(caller.key, name);
   co_return co_await exchange.send_json(200, text_of(object));
+}
+
+/// Of a sandbox that asks for nothing else: whoever gives limits of their own says so to the model themselves.
+Task<> Api::template_prompt(http::Exchange& exchange) {
+  CO_TRY_VOID(caller(exchange));
+  const std::string_view name = exchange.parameter("name");
+  policy::Policy policy = sandboxes_.options().defaults;
+  image::Offers offers;
+  if (name == kHost) {
+    offers = image::host_offers();
+  } else {
+    CO_TRY(const std::vector<image::Listed> known, known_templates());
+    const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });
+    if (found == known.end()) co_return no_template(name);
+    CO_TRY(policy, image::apply_defaults(std::move(policy), found->manifest.defaults));
+    offers = image::offers_of(found->manifest);
+  }
+  co_return co_await exchange.send(200, {{"Content-Type", "text/markdown; charset=utf-8"}},
+                                   image::prompt(policy, offers));
 }
 
 Task<> Api::delete_template(http::Exchange& exchange) {

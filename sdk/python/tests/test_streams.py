@@ -70,8 +70,9 @@ class Changes(LiveCase):
 
     def test_what_happens_in_a_folder(self):
         with self.sandbox.filesystem.watch("/workspace/d", recursive=True) as changes:
-            self.sandbox.exec("mkdir d/sub; echo x > d/sub/f; mv d/sub/f d/g; rm d/g", check=True)
-            seen = []
+            self.sandbox.exec("mkdir d/sub", check=True)
+            seen = [next(changes)]  # a new folder that is filled at once may be filled before it is watched
+            self.sandbox.exec("echo x > d/sub/f; mv d/sub/f d/g; rm d/g", check=True)
             for change in changes:
                 seen.append(change)
                 if change.type == "removed":

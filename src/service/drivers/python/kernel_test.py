@@ -5,30 +5,16 @@ import signal
 import sys
 import tempfile
 import textwrap
-import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "testing"))
 
-from kernel_process import Died, KernelProcess  # noqa: E402
+from kernel_process import Died, KernelProcess, is_gone  # noqa: E402
 
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 COMMAND = [PYTHON, os.path.join(HERE, "kernel.py")]
 CACHE = os.path.join(tempfile.gettempdir(), "brig-driver-test-%d" % os.getuid())
-
-
-def is_gone(process):
-    """Whether it has ended within the patience of a test; a zombie has."""
-    for _ in range(1000):
-        try:
-            with open("/proc/%d/stat" % process) as file:
-                if file.read().rpartition(")")[2].split()[0] == "Z":
-                    return True
-        except OSError:
-            return True
-        time.sleep(0.01)
-    return False
 
 
 class KernelCase(unittest.TestCase):

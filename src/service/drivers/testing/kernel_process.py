@@ -46,6 +46,19 @@ class Died(Exception):
     pass
 
 
+def is_gone(process, patience=1000):
+    """Whether it has ended within the patience of a test; a zombie has."""
+    for _ in range(patience):
+        try:
+            with open("/proc/%d/stat" % process) as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
 class KernelProcess:
     def __init__(self, command, environment=None, folder=None):
         self.folder = tempfile.TemporaryDirectory() if folder is None else None

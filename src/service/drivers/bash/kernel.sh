@@ -16,7 +16,7 @@ fi
 exec {events}>&3 3>&- {requests}<&0 </dev/null {out}>&1 {err}>&2 2>/dev/null
 cells_text=$(<"$here/cells.sh")
 state_file=${TMPDIR:-/tmp}/.brig-bash-$$-$RANDOM$RANDOM
-shell= count=0 running= interrupted= kept=
+shell= count=0 running= ending= kept=
 
 send() { builtin printf '%s\n' "$1" >&"$events"; }
 
@@ -31,7 +31,6 @@ start_shell() {
 
 on_interrupt() {
   [ -n "$running" ] || return
-  interrupted=1
   [ -n "$ending" ] || begin_end interrupted
 }
 
@@ -93,21 +92,25 @@ finish() { send "{\"type\":\"end\",\"id\":$id,\"status\":\"$1\"${2:+,\"exit_code
 
 fail() { send "{\"type\":\"error\",\"id\":$id,\"name\":\"$1\",\"value\":\"$2\",\"traceback\":\"$1: $2\\n\"}"; }
 
+refuse() {
+  running=
+  fail "$1" "$2"
+  finish error
+}
+
 run_cell() {
   local status code
   count=$((count + 1))
+  ending= running=1
   send "{\"type\":\"begin\",\"id\":$id,\"count\":$count}"
   if [ ${#code_text} -gt $CELL_LIMIT ]; then
-    fail CellTooLarge "a bash cell may have $CELL_LIMIT bytes: put data into a file"
-    finish error
+    refuse CellTooLarge "a bash cell may have $CELL_LIMIT bytes: put data into a file"
     return
   fi
   if [ -n "$cwd" ] && ! [ -d "$cwd" -a -x "$cwd" ]; then
-    fail NotADirectory "the cell's folder is not there, or not open to this user"
-    finish error
+    refuse NotADirectory "the cell's folder is not there, or not open to this user"
     return
   fi
-  interrupted= ending= running=1
   if [ -n "$kept" ]; then
     group_members
     kept=${members[*]}

@@ -154,6 +154,14 @@ class EndTest(KernelCase):
             self.assertIn(self.kernel.end().status, ("ok", "interrupted"))
         self.assertEqual(self.out("echo $kept"), "1\n")
 
+    def test_interrupt_right_after_the_beginning_is_not_lost(self):
+        for code in ("while :; do :; done", "sleep 1000"):
+            for _ in range(10):
+                self.kernel.begin(code)
+                self.kernel.interrupt()
+                self.assertEqual(self.kernel.end().status, "interrupted")
+        self.assert_lives()
+
     def test_a_shell_that_takes_the_signal_itself_is_replaced(self):
         ran = self.run_cell("trap '' INT; while :; do :; done", timeout_ms=100)
         self.assertEqual(ran.status, "timeout")

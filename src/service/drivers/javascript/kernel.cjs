@@ -163,6 +163,11 @@ function define(name, value) {
 function run(request) {
   count += 1;
   cell = { id: request.id, name: `cell-${count}`, seq: count, env: [] };
+  shared[AT.limit] = Math.min(request.timeout_ms || 0, 0x7fffffff);
+  store(shared, AT.phase, 1);
+  store(shared, AT.leaves, 0);
+  store(shared, AT.running, count);
+  wakeGuard();
   send({ type: 'begin', id: cell.id, count });
   const mine = cell;
   const failed = (details) => {
@@ -176,11 +181,7 @@ function run(request) {
   } catch (error) {
     return failed({ error });
   }
-  shared[AT.limit] = Math.min(request.timeout_ms || 0, 0x7fffffff);
-  store(shared, AT.phase, 0);
-  store(shared, AT.leaves, 0);
-  store(shared, AT.running, count);
-  wakeGuard();
+  store(shared, AT.phase, 0);  // from here on the guard may cut it off
   const expression = `${text}\n//# sourceURL=${mine.name}`;
   session.post('Runtime.evaluate', { expression, replMode: true, awaitPromise: true }, (error, reply) => {
     if (cell !== mine || error) return;  // it was ended: the guard says how

@@ -196,6 +196,14 @@ class EndTest(KernelCase):
             self.assertIn(self.kernel.end().status, ("ok", "interrupted"))
         self.assert_lives()
 
+    def test_interrupt_right_after_the_beginning_is_not_lost(self):
+        for code in ("while (true);", "while (true) display(1)", "await new Promise(() => {})"):
+            for _ in range(10):
+                self.kernel.begin(code)
+                self.kernel.interrupt()
+                self.assertEqual(self.kernel.end().status, "interrupted")
+        self.assert_lives()
+
     def test_exit_ends_the_cell_only(self):
         self.run_cell("let kept = 4")
         for code, exit_code in (("process.exit()", 0), ("process.exit(7)", 7), ("try { process.exit(3) } catch {} finally { kept = 0 }", 3),

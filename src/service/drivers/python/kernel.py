@@ -111,7 +111,7 @@ class Kernel:
             with open(path, "rb") as file:
                 self.texts[name] = file.read()
         self.id = self.loop = self.figures = None
-        self.count, self.stoppable, self.flags = 0, False, TOP_LEVEL_AWAIT
+        self.count, self.stoppable, self.is_interrupted, self.flags = 0, False, False, TOP_LEVEL_AWAIT
 
     # Descriptors and streams.
 
@@ -170,11 +170,16 @@ class Kernel:
             self.send_whole({"type": "result", "id": self.id, "data": data, "is_main": is_main})
 
     def send_whole(self, event):
-        """A signal may not cut an event in two."""
+        """A signal may not cut an event in two: it waits. Signals come to the main thread only."""
+        if self.thread() != self.main_thread:
+            with self.lock:
+                self.send(event)
+            return
         stoppable, self.stoppable = self.stoppable, False
         with self.lock:
             self.send(event)
         self.stoppable = stoppable
+        self.raise_pending()
 
     # The parts that few cells need.
 
@@ -200,7 +205,12 @@ class Kernel:
     # A cell.
 
     def on_interrupt(self, number, frame):
-        if self.stoppable:
+        self.is_interrupted = self.id is not None
+        self.raise_pending()
+
+    def raise_pending(self):
+        if self.is_interrupted and self.stoppable:
+            self.is_interrupted = False
             raise KeyboardInterrupt
 
     def on_timeout(self, number, frame):
@@ -212,6 +222,7 @@ class Kernel:
         try:
             try:
                 self.stoppable = True
+                self.raise_pending()
                 act(*arguments)
             finally:
                 self.stoppable = False
@@ -282,9 +293,9 @@ class Kernel:
 
     def run(self, request):
         self.count += 1
+        self.is_interrupted = False
         self.id, name = request["id"], "<cell %d>" % self.count
         self.send({"type": "begin", "id": self.id, "count": self.count})
-        _signal.signal(_signal.SIGINT, self.on_interrupt)
         self.limit = request.get("timeout_ms")
         old_alarm = None
         if self.limit:
@@ -356,7 +367,7 @@ class Kernel:
 
     def start(self):
         import _thread
-        self.lock = _thread.RLock()
+        self.lock, self.thread, self.main_thread = _thread.RLock(), _thread.get_ident, _thread.get_ident()
         _signal.signal(_signal.SIGINT, self.on_interrupt)
         os.environ.setdefault("MPLBACKEND", "Agg")
         sys.argv[:] = [""]
@@ -365,6 +376,7 @@ class Kernel:
         self.names = self.main.__dict__
         self.names["__builtins__"] = builtins
         builtins.display, builtins.input = self.display, self.input
+        os.system = lambda command: self.part("magics")["system"](command)
         builtins.__brig__ = lambda *call: self.part("magics")["call"](*call)
         shows = lambda name: lambda module: self.part("shows")[name](module)
         sys.meta_path.insert(0, Watch({

@@ -18,7 +18,7 @@ CACHE = os.path.join(tempfile.gettempdir(), "brig-driver-test-%d" % os.getuid())
 
 
 class KernelCase(unittest.TestCase):
-    environment = {}
+    environment = {"BRIG_ENGINE": "stdlib"}
 
     def setUp(self):
         self.kernel = KernelProcess(COMMAND, {"MPLCONFIGDIR": CACHE, **self.environment})
@@ -211,7 +211,8 @@ class AwaitTest(KernelCase):
         self.assertEqual(self.run_cell("await later").main, "'done'")
 
     def test_timeout_while_waiting(self):
-        ran = self.run_cell("import asyncio\nx = 5\nawait asyncio.sleep(1000)", timeout_ms=200)
+        self.run_cell("import asyncio\nx = 5")
+        ran = self.run_cell("await asyncio.sleep(1000)", timeout_ms=200)
         self.assertEqual(ran.status, "timeout")
         self.assertEqual(self.run_cell("await asyncio.sleep(0, x)").main, "5")
 
@@ -224,7 +225,8 @@ class EndTest(KernelCase):
     """Timeouts, interrupts and misbehaviour: the next cell works."""
 
     def test_timeout_keeps_the_state(self):
-        ran = self.run_cell("kept = 1\nwhile True: pass", timeout_ms=200)
+        self.run_cell("kept = 1")
+        ran = self.run_cell("while True: pass", timeout_ms=200)
         self.assertEqual((ran.status, ran.error["name"]), ("timeout", "TimeoutError"))
         self.assertIn("200 ms", ran.error["value"])
         self.assertIn("while True", ran.error["traceback"])
@@ -237,7 +239,8 @@ class EndTest(KernelCase):
     def test_timeout_that_is_swallowed_once(self):
         for kind in ("Exception", "BaseException"):
             with self.subTest(kind):
-                ran = self.run_cell("import time\ntry: time.sleep(100)\nexcept %s: time.sleep(100)" % kind, timeout_ms=150)
+                self.run_cell("import time")
+                ran = self.run_cell("try: time.sleep(100)\nexcept %s: time.sleep(100)" % kind, timeout_ms=150)
                 self.assertEqual(ran.status, "timeout")
                 self.assert_lives()
 
@@ -274,19 +277,32 @@ class EndTest(KernelCase):
         for child in ran.out.split()[1:]:
             self.assertTrue(is_gone(int(child)), child)
 
+    def test_interrupt_right_after_the_beginning_is_not_lost(self):
+        for code in ("while True: pass", "while True: display(1)", "import time; time.sleep(1000)"):
+            for _ in range(10):
+                self.kernel.begin(code)
+                self.kernel.interrupt()
+                self.assertEqual(self.kernel.end().status, "interrupted")
+        self.assert_lives()
+
+    def test_a_command_of_the_system_ends_too(self):
+        self.assertEqual(self.run_cell("import os\nos.system('echo hi; exit 3') >> 8, os.system('kill $$')").main, "(3, 15)")
+        self.assertEqual(self.run_cell("os.system('sleep 1000')", timeout_ms=150).status, "timeout")
+        self.assert_lives()
+
     def test_handlers_of_a_cell_do_not_outlive_it(self):
         self.run_cell("import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); signal.signal(signal.SIGALRM, signal.SIG_IGN)")
         self.kernel.interrupt()
         self.assertEqual(self.run_cell("while True: pass", timeout_ms=150).status, "timeout")
 
     def test_endless_repr_and_endless_message(self):
-        ran = self.run_cell("""
+        self.run_cell("""
             class Endless:
                 def __repr__(self):
                     while True: pass
                 _repr_html_ = __str__ = __repr__
-            Endless()
-            """, timeout_ms=200)
+            """)
+        ran = self.run_cell("Endless()", timeout_ms=200)
         self.assertEqual(ran.status, "timeout")
         self.assertEqual(self.run_cell("raise type('E', (Exception,), {'__str__': Endless.__repr__})", timeout_ms=200).status, "timeout")
         self.assert_lives()
@@ -343,6 +359,16 @@ class EndTest(KernelCase):
         ran = self.run_cell("go.set(); time.sleep(0.1); 1")
         self.assertEqual(ran.main, "1")
         self.assertIn("late print", ran.out)
+
+    def test_threads_may_display(self):
+        ran = self.run_cell("""
+            import threading
+            threads = [threading.Thread(target=lambda: [display(n) for n in range(200)]) for _ in range(4)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            """)
+        self.assertEqual(len(ran.results), 800)
+        self.assert_lives()
 
     def test_a_forked_child_never_answers(self):
         ran = self.run_cell("""

@@ -36,6 +36,9 @@ int move(const guest::Move& request);
 int remove(const guest::Remove& request);
 int change_mode(const guest::Chmod& request);
 
+/// From now on all files are said to be on one device. Where nothing is mounted inside there is nothing to tell apart,
+/// and a root of several layers gives the files of each a device of its own, other than their folder's.
+void be_on_one_device();
 /// Fills everything but `path` and `target` from the file `name` in `folder`; `target` becomes a view into `link`.
 int describe(int folder, const char* name, std::array<char, guest::kPathMax + 1>& link, guest::Entry& entry);
 

@@ -1,0 +1,122 @@
+#include "runtimes/remote/connect_stream.h"
+
+#include <boost/json/value.hpp>
+
+#include "base/base64.h"
+#include "base/text.h"
+#include "json/json.h"
+#include "json/reader.h"
+
+namespace brig::runtimes::remote {
+namespace {
+
+namespace bj = boost::json;
+using json::Reader;
+using Kind = ProcessEvent::Kind;
+
+constexpr std::size_t kHeadSize = 5;  ///< flags, and the length in four bytes, the highest first
+constexpr std::uint8_t kEndFlag = 2;
+constexpr std::size_t kTextMax = 400;
+
+Result<std::string> bytes_at(const Reader& at) {
+  auto bytes = from_base64(TRY(at.text()));
+  if (!bytes) return at.error("no base64");
+  return *std::move(bytes);
+}
+
+/// The printable text at `key`; empty if there is none.
+Result<std::string> text_at(const Reader& object, std::string_view key) {
+  const auto at = TRY(object.find(key));
+  if (!at || at->is_null()) return std::string();
+  return printable(TRY(at->text()), kTextMax);
+}
+
+Result<ProcessEvent> read_data(const Reader& data) {
+  ProcessEvent event;
+  for (const auto& [key, kind] : {std::pair{"stdout", Kind::kOut}, std::pair{"stderr", Kind::kErr}}) {
+    const auto at = TRY(data.find(key));
+    if (!at) continue;
+    if (event.kind != Kind::kOther) return data.error("two things at once");
+    event = {.kind = kind, .pid = 0, .bytes = TRY(bytes_at(*at)), .text = {}};
+  }
+  return event;
+}
+
+Result<ProcessEvent> read_end(const Reader& end) {
+  ProcessEvent event{.kind = Kind::kEnded, .pid = 0, .bytes = {}, .text = TRY(text_at(end, "status"))};
+  if (const std::string error = TRY(text_at(end, "error")); !error.empty()) event.text = error;
+  if (event.text.empty()) event.text = "it ended";
+  return event;
+}
+
+Result<ProcessEvent> read_close(const Reader& at) {
+  ProcessEvent event{.kind = Kind::kClosed, .pid = 0, .bytes = {}, .text = {}};
+  const auto error = TRY(at.find("error"));
+  if (!error || error->is_null()) return event;
+  event.text = TRY(text_at(*error, "code"));
+  if (const std::string message = TRY(text_at(*error, "message")); !message.empty())
+    event.text += (event.text.empty() ? "" : ": ") + message;
+  if (event.text.empty()) event.text = "an error without a name";
+  return event;
+}
+
+}  // namespace
+
+std::string enveloped(std::string_view payload) {
+  const auto length = static_cast<std::uint32_t>(payload.size());
+  std::string envelope(1, '\0');
+  for (const int shift : {24, 16, 8, 0}) envelope += static_cast<char>(length >> shift & 0xffU);
+  return envelope.append(payload);
+}
+
+void EnvelopeReader::feed(std::string_view bytes) {
+  bytes_.erase(0, begin_);
+  begin_ = 0;
+  bytes_.append(bytes);
+}
+
+Result<std::optional<Envelope>> EnvelopeReader::next() {
+  const std::string_view rest = std::string_view(bytes_).substr(begin_);
+  if (rest.size() < kHeadSize) return std::optional<Envelope>();
+  const auto flags = static_cast<std::uint8_t>(rest[0]);
+  if (flags != 0 && flags != kEndFlag)
+    return Error(Code::kInvalidArgument, "an envelope of a kind that nobody asked for");
+  std::size_t length = 0;
+  for (const char byte : rest.substr(1, 4)) length = length << 8U | static_cast<std::uint8_t>(byte);
+  if (length > kEnvelopeMax)
+    return Error(Code::kInvalidArgument, "an envelope of " + std::to_string(length) + " bytes");
+  if (rest.size() - kHeadSize < length) return std::optional<Envelope>();
+  begin_ += kHeadSize + length;
+  return std::optional(Envelope{.is_end = flags == kEndFlag, .payload = std::string(rest.substr(kHeadSize, length))});
+}
+
+Result<ProcessEvent> read_event(const Envelope& envelope) {
+  auto value = json::parse(envelope.payload, {.max_bytes = kEnvelopeMax, .max_depth = 8});
+  if (!value) return std::move(value).error().context("an event");
+  const Reader at(*value);
+  if (envelope.is_end) return read_close(at);
+  const Reader event = TRY(at.at("event"));
+  const auto start = TRY(event.find("start"));
+  const auto data = TRY(event.find("data"));
+  const auto end = TRY(event.find("end"));
+  if (int{start.has_value()} + int{data.has_value()} + int{end.has_value()} > 1)
+    return event.error("several events in one");
+  if (data) return read_data(*data);
+  if (end) return read_end(*end);
+  if (!start) return ProcessEvent();
+  const auto pid = static_cast<std::uint32_t>(TRY(TRY(start->at("pid")).integer(1, INT32_MAX)));
+  return ProcessEvent{.kind = Kind::kStarted, .pid = pid, .bytes = {}, .text = {}};
+}
+
+std::string start_request(const std::string& program, std::span<const std::string> arguments) {
+  bj::array words;
+  for (const std::string& argument : arguments) words.emplace_back(argument);
+  const bj::object process{{"cmd", program}, {"args", std::move(words)}, {"cwd", "/"}};
+  return enveloped(json::write(bj::object{{"process", process}, {"stdin", true}}));
+}
+
+std::string input_request(std::uint32_t pid, std::string_view bytes) {
+  return json::write(bj::object{{"process", {{"pid", pid}}}, {"input", {{"stdin", to_base64(bytes)}}}});
+}
+
+}  // namespace brig::runtimes::remote

@@ -1,1 +1,2 @@
 brig_fuzz(remote_answer_fuzz DEPS brig_runtimes_remote)
+brig_fuzz(remote_connect_fuzz DEPS brig_runtimes_remote)

@@ -92,9 +92,14 @@ std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
       "--runtime", o.overrides.runtime, "NAME",
       "The wall: one of brig doctor's, auto (the strongest that works here), fastest (good enough), or remote");
   options.option("--remote-url", o.remote.url, "URL",
-                 "With --runtime remote: another Brig, https://HOST:PORT (BRIG_REMOTE_URL)");
+                 "With --runtime remote: another Brig, https://HOST:PORT, or e2b+https://HOST (BRIG_REMOTE_URL)");
   options.option("--remote-key-file", o.remote.key_file, "FILE",
-                 "A file with a key of that Brig, or /dev/fd/N (BRIG_REMOTE_KEY_FILE)");
+                 "A file with a key for that, or /dev/fd/N (BRIG_REMOTE_KEY_FILE)");
+  options.option("--remote-template", o.remote.template_name, "NAME",
+                 "The template of an E2B service (base; BRIG_REMOTE_TEMPLATE)");
+  options.option(
+      "--remote-sandbox-url", o.remote.sandbox_url, "URL",
+      "Where an E2B service's sandboxes are reached, if not by names of their own (BRIG_REMOTE_SANDBOX_URL)");
   options.flag("--remote-trusted", o.remote.is_trusted, "Believe what that Brig says of its walls, for --require");
   options.option("--require", o.overrides.require, "BOUNDARY",
                  "The weakest wall that will do: shared-kernel, user-space-kernel, hardware");

@@ -13,10 +13,13 @@ namespace brig::cli {
 /// How long the runtime will be used: a launcher for one sandbox saves a process.
 enum class Use : std::uint8_t { kOnce, kOften };
 
-/// What the remote wall needs; where it is not given, BRIG_REMOTE_URL and BRIG_REMOTE_KEY_FILE say it.
+/// What the remote wall needs; where it is not given, BRIG_REMOTE_URL, BRIG_REMOTE_KEY_FILE, BRIG_REMOTE_TEMPLATE and
+/// BRIG_REMOTE_SANDBOX_URL say it.
 struct RemoteFlags {
   std::optional<std::string> url;
   std::optional<std::string> key_file;
+  std::optional<std::string> template_name;  ///< of an E2B service
+  std::optional<std::string> sandbox_url;    ///< of an E2B service, if all its sandboxes are reached there
   bool is_trusted = false;
 };
 

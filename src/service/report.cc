@@ -221,9 +221,11 @@ std::string bars(const RunReport& report, const policy::Policy& policy) {
   }
   if (!report.limits_hit.empty()) text += "; met: " + joined(report.limits_hit, ", ");
   text += "\nisolation  " + a.runtime + " wall, " + std::string(policy::to_string(a.boundary)) + " (" + a.kernel +
-          "); namespaces " + joined(a.namespaces, " ") + "; capabilities " + a.capabilities +
-          (a.no_new_privs ? ", no new privileges" : "") + "; seccomp allows " + std::to_string(a.seccomp.allowed) +
-          " calls, else " + a.seccomp.default_action +
+          "); namespaces " + (a.namespaces.empty() ? "none" : joined(a.namespaces, " ")) + "; capabilities " +
+          a.capabilities + (a.no_new_privs ? ", no new privileges" : "") +
+          (a.seccomp.allowed == 0
+               ? "; no system-call filter"
+               : "; seccomp allows " + std::to_string(a.seccomp.allowed) + " calls, else " + a.seccomp.default_action) +
           (a.landlock.abi > 0 ? "; Landlock ABI " + std::to_string(a.landlock.abi) : "");
   if (!a.choice.empty()) text += "; " + a.choice;
   text += "\ntime       " + format(policy.limits.timeout) +

@@ -134,13 +134,7 @@ class Sandbox:
         self.deadline = time.monotonic() + max(0, seconds)
 
     def end(self):
-        """Everything in it, and every stream in the middle."""
-        self.machine.kill()
-        self.machine.wait()
-        self.machine.stdin.close()
-        self.machine.stdout.close()
-        for process in list(self.processes.values()):
-            process.end()
+        """Every stream in the middle, and then everything in it: nobody hears how that went."""
         with self.lock:
             for stream in self.streams:
                 try:
@@ -148,6 +142,12 @@ class Sandbox:
                     stream.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
+        self.machine.kill()
+        self.machine.wait()
+        self.machine.stdin.close()
+        self.machine.stdout.close()
+        for process in list(self.processes.values()):
+            process.end()
         os.rmdir(self.folder)
 
     def details(self):
@@ -234,6 +234,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.api()
         except Refused as refused:
             self.answer(refused.status, {"code": refused.code, "message": refused.message})
+        except OSError:
+            self.close_connection = True  # whoever asked is gone
 
     def answer(self, status, value=None):
         body = b"" if value is None else json.dumps(value).encode()

@@ -87,7 +87,6 @@ class RemoteE2b(Place):
         self.assertEqual(self.report("-c", "1/0")["error"]["name"], "ZeroDivisionError")
         self.assertEqual(self.report("--memory", "64M", "-c", "x = 'a' * 10**9")["error"]["name"], "MemoryError")
         self.assertGreater(self.report("--output", "1K", "-c", "print('x' * 100_000)")["stdout_elided"], 90_000)
-        self.assertIn("BlockingIOError", self.run_there("--pids", "4", "-c", "import os; [os.fork() for _ in range(9)]").stderr)
         self.expect_nothing_left()
 
     def test_the_attestation_says_whose_word_it_is(self):
@@ -161,7 +160,8 @@ class RemoteE2b(Place):
 
     def test_a_service_that_vanishes(self):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2b.py")
-        other = subprocess.Popen(["/usr/bin/python3", "-B", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        other = subprocess.Popen(["/usr/bin/python3", "-B", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, "TMPDIR": self.folder})
         url = other.stdout.readline().strip()
         process = self.start(url, "--timeout", "10m", "-c", SLEEP)
         self.assertEqual(process.stdout.readline(), "here\n")
@@ -289,7 +289,8 @@ class HostileE2b(Place):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             done = self.brig("http://127.0.0.1:%d" % server.server_address[1], "-c", "print(1)")
             server.shutdown()
-        self.assertEqual((done.returncode, done.stdout), (125, ""), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (126, ""), done.stderr)
+        self.assertIn("the guest broke the protocol", done.stderr)
 
     def test_mistakes_are_usage_errors(self):
         for url, say_ in (("http://192.0.2.1:2744", "https://"), ("nonsense", "http"), ("ftp://x", "http")):

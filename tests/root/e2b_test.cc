@@ -2,6 +2,7 @@
 // what is its own.
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include <filesystem>
 #include <sstream>
@@ -35,10 +36,13 @@ class FakeService {
     const Fd their_in(in[0]);
     const Fd their_out(out[1]);
     auto service = std::make_unique<FakeService>();
+    std::string folder = std::filesystem::temp_directory_path() / "brig-e2b-XXXXXX";
+    if (::mkdtemp(folder.data()) == nullptr) return Error::last_system("a folder");
+    service->folder_ = folder;
     service->input_ = Fd(in[1]);
     const Fd answers(out[0]);
     const std::vector<std::string> words{"-B", BRIG_SOURCE_DIR "/tests/e2e/e2b.py"};
-    const std::vector<std::string> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+    const std::vector<std::string> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=" + folder};
     const std::vector<sys::Inherited> fds{{their_in.ref(), 0}, {their_out.ref(), 1}, {FdRef(STDERR_FILENO), 2}};
     service->process_ = TRY(sys::spawn("/usr/bin/python3", words, environment, fds));
     char byte = 0;
@@ -52,6 +56,7 @@ class FakeService {
   ~FakeService() {
     input_.reset();
     (void)process_.wait();
+    if (!folder_.empty()) (void)sys::remove_tree(folder_);
   }
 
   [[nodiscard]] std::unique_ptr<Runtime> wall(const std::string& key = kKey) const {
@@ -78,6 +83,7 @@ class FakeService {
   sys::Child process_;
   Fd input_;
   std::string url_;
+  std::string folder_;  ///< what a killed one left
 };
 
 std::unique_ptr<FakeService> the_service;

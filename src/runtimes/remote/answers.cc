@@ -76,12 +76,17 @@ bj::object lifetime_json(Milliseconds lifetime) {
 
 }  // namespace
 
-Result<std::string> create_body(const policy::Policy& policy, Milliseconds lifetime, bool is_dry_run) {
+bool is_sandbox_id(std::string_view text) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  return !text.empty() && text.size() <= 64 && text.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
+Result<> expect_askable(const policy::Policy& policy) {
   if (!policy.mounts.empty()) {
     return Error(Code::kUnsupported, "another machine cannot show " + policy.mounts.front().from.text() +
                                          " of this one inside its sandboxes; write what is needed into the sandbox");
   }
-  // What is asked for below; a clause that is not among it must not be lost.
+  // What can be asked for; a clause that is not among it must not be lost.
   policy::Policy rest = policy;
   rest.limits = {};
   rest.environment = {};
@@ -90,7 +95,11 @@ Result<std::string> create_body(const policy::Policy& policy, Milliseconds lifet
   rest.runtime = policy::Policy().runtime;  // of this machine's walls
   if (rest != policy::Policy())
     return Error(Code::kUnsupported, "the policy has a clause that cannot be asked for from another machine");
+  return {};
+}
 
+Result<std::string> create_body(const policy::Policy& policy, Milliseconds lifetime, bool is_dry_run) {
+  TRY(expect_askable(policy));
   bj::object limits;
   for (const policy::Field& field : policy::fields()) {
     if (field.is_scalar() && field.section() == "limits")
@@ -118,9 +127,7 @@ Result<std::string> read_created(std::string_view text) {
   const json::Value value = TRY(parse(text));
   const Reader at = TRY(Reader(value).at("id"));
   const std::string_view id = TRY(at.text());
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  if (id.empty() || id.size() > 64 || id.find_first_not_of(kLetters) != std::string_view::npos)
-    return at.error("no id of a sandbox");
+  if (!is_sandbox_id(id)) return at.error("no id of a sandbox");
   return std::string(id);
 }
 
@@ -181,8 +188,10 @@ Result<Standing> read_standing(std::string_view text) {
 Error error_of(int status, std::string_view body, std::string_view host) {
   std::string sentence = std::string(host) + " answered " + std::to_string(status);
   if (const auto value = parse(body); value && value->is_object()) {
-    const auto said = text_or_none(Reader(*value), "error");
-    if (said && !said->empty()) sentence = std::string(host) + " says: " + *said;
+    for (const char* key : {"error", "message"}) {  // a Brig's, the E2B API's
+      const auto said = text_or_none(Reader(*value), key);
+      if (said && !said->empty()) sentence = std::string(host) + " says: " + *said;
+    }
   }
   switch (status) {
     case 401: return {Code::kDenied, sentence + " (is the key in --remote-key-file one of its keys?)"};

@@ -20,6 +20,11 @@ inline constexpr std::size_t kAnswerMax = std::size_t{256} << 10;
 inline constexpr std::size_t kTextsMax = 64;  ///< weaknesses, namespaces
 inline constexpr std::size_t kTextMax = 400;  ///< of one text, in bytes
 
+/// 1–64 of [a-z0-9-]: fits into a path and into a host's name.
+[[nodiscard]] bool is_sandbox_id(std::string_view text);
+/// kUnsupported, naming the clause, if `policy` has one that cannot be asked for from another machine.
+Result<> expect_askable(const policy::Policy& policy);
+
 /// The body of POST /v1/sandboxes: all clauses of `policy`, or kUnsupported naming the one that cannot be asked for.
 /// Its environment is not: that goes with each command, over the channel.
 Result<std::string> create_body(const policy::Policy& policy, Milliseconds lifetime, bool is_dry_run);

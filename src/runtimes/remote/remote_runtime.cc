@@ -8,6 +8,7 @@
 
 #include "async/run.h"
 #include "async/timer.h"
+#include "runtimes/remote/brig_end.h"
 #include "runtimes/remote/remote_cell.h"
 #include "runtimes/remote/server.h"
 
@@ -135,8 +136,7 @@ Task<std::unique_ptr<runtime::Cell>> RemoteRuntime::make(runtime::CellSpec spec,
       (void)co_await with_timeout(kCleanUpLimit, server->ask("DELETE", sandbox_path(id)), "removing the sandbox");
     co_return std::move(attestation).error();
   }
-  co_return make_remote_cell({.id = id,
-                              .server = std::move(server),
+  co_return make_remote_cell({.far = make_brig_end(std::move(server), id),
                               .relay = std::move(relay),
                               .attestation = label(*std::move(attestation), host, is_trusted)},
                              executor);

@@ -14,9 +14,13 @@ constexpr Milliseconds kAnswerLimit{15'000};
 
 }  // namespace
 
-Result<Destination> find_destination(const std::string& url, std::string key) {
-  Destination destination{
-      .url = TRY(http::parse_server_url(url)), .host = {}, .key = std::move(key), .tls = {}, .at = {}};
+Result<Destination> find_destination(const std::string& url, std::string key, KeyField field) {
+  Destination destination{.url = TRY(http::parse_server_url(url)),
+                          .host = {},
+                          .key = std::move(key),
+                          .key_field = field,
+                          .tls = {},
+                          .at = {}};
   const http::Endpoint& endpoint = destination.url.endpoint;
   destination.host = endpoint.is_unix ? http::format(endpoint) : destination.url.authority;
   if (!destination.url.is_tls && !endpoint.is_local()) {
@@ -24,7 +28,7 @@ Result<Destination> find_destination(const std::string& url, std::string key) {
                  url + ": everybody on the way could read the key and what runs; write https://");
   }
   if (destination.url.is_tls) destination.tls = TRY(http::TlsContext::client());
-  destination.at = TRY(http::resolve(endpoint).context("the other Brig"));
+  destination.at = TRY(http::resolve(endpoint).context(destination.host));
   return destination;
 }
 
@@ -39,7 +43,9 @@ http::ClientOptions client_options(const Destination& destination) {
 
 http::Headers key_header(const Destination& destination) {
   http::Headers headers;
-  if (!destination.key.empty()) headers.add("Authorization", "Bearer " + destination.key);
+  if (destination.key.empty()) return headers;
+  if (destination.key_field == KeyField::kApiKey) headers.add("X-API-KEY", destination.key);
+  else headers.add("Authorization", "Bearer " + destination.key);
   return headers;
 }
 

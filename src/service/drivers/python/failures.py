@@ -8,6 +8,7 @@ TEXT_LIMIT = 1 << 18  # characters of an exception's message, and of its traceba
 CHAIN_LIMIT = 100     # exceptions
 
 own_files = set(kernel.own_files)
+own_folder = kernel.loaded["ipython"]["FOLDER"] if "ipython" in kernel.loaded else None
 
 
 def shorten(text, limit):
@@ -15,6 +16,10 @@ def shorten(text, limit):
         return text
     half = limit // 2
     return "%s\n… (%d characters left out) …\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
+
+
+def is_own(file):
+    return file in own_files or (own_folder is not None and file.startswith(own_folder))
 
 
 def without_own_frames(told):
@@ -25,7 +30,7 @@ def without_own_frames(told):
         if told is None or id(told) in seen:
             continue
         seen.add(id(told))
-        told.stack[:] = [frame for frame in told.stack if frame.filename not in own_files]
+        told.stack[:] = [frame for frame in told.stack if not is_own(frame.filename)]
         left += [told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())]
 
 

@@ -1,5 +1,5 @@
 # An interpreter that keeps its state from cell to cell: python3 kernel.py. ../README.md has the protocol.
-# This part is compiled at every start, so it imports only what is built in. shows.py, charts.py, magics.py, failures.py and rich.py
+# This part is compiled at every start, so it imports only what is built in. The other parts, PARTS,
 # are read now, because user code may delete them, and compiled when first needed.
 import _signal
 import builtins
@@ -8,7 +8,7 @@ import os
 import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-PARTS = ("rich", "shows", "charts", "magics", "failures")
+PARTS = ("rich", "shows", "charts", "magics", "failures", "ipython")
 OWN_FILES = tuple(os.path.join(FOLDER, name + ".py") for name in ("kernel",) + PARTS)
 EVENT_LIMIT = 10 << 20     # bytes of one event
 SOURCES_LIMIT = 32 << 20   # characters of cells whose text is kept for tracebacks
@@ -388,8 +388,21 @@ class Kernel:
             faulthandler.enable(2)  # a segmentation fault says where it was
         except (ImportError, OSError):
             pass
+        engine = self.choose_engine()
         version = "%d.%d.%d" % sys.version_info[:3]
-        self.send({"type": "ready", "language": "python", "version": version, "engine": "stdlib"})
+        self.send({"type": "ready", "language": "python", "version": version, "engine": engine})
+
+    def choose_engine(self):
+        """IPython, if it is installed and BRIG_ENGINE does not say otherwise; else what is here."""
+        if os.environ.get("BRIG_ENGINE") == "stdlib":
+            return "stdlib"
+        if any(os.path.isdir(os.path.join(folder, "IPython")) for folder in sys.path if folder):
+            try:
+                self.execute = self.part("ipython")["engine"]()
+                return "ipython"
+            except Exception as error:  # one that is broken, or of another time
+                sys.stderr.write("brig kernel: IPython cannot be used (%s): %s\n" % (type(error).__name__, error))
+        return "stdlib"
 
     def serve(self):
         pieces = []

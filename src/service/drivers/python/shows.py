@@ -82,8 +82,13 @@ def show(value, is_main):
         return
     as_text = rich["as_text"]
     kernel.send_result({str(mime): as_text(form) for mime, form in rich["bundle_at_line"](value).items()}, is_main)
+    close_if_figure(value)
+
+
+def close_if_figure(value):
+    """A figure that has been shown would be shown again at the end of the cell."""
     if rich["is_figure"](value) and "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close(value)  # or it would be shown again at the end of the cell
+        sys.modules["matplotlib.pyplot"].close(value)
 
 
 def follow_pyplot(pyplot):

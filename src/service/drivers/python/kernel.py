@@ -12,6 +12,7 @@ PARTS = ("rich", "shows", "charts", "magics", "failures", "ipython")
 OWN_FILES = tuple(os.path.join(FOLDER, name + ".py") for name in ("kernel",) + PARTS)
 EVENT_LIMIT = 10 << 20     # bytes of one event
 SOURCES_LIMIT = 32 << 20   # characters of cells whose text is kept for tracebacks
+LIMIT_MAX = 1 << 40        # ms
 AGAIN_S = 0.1              # a cell that swallows the end of its time is told again this often
 ONLY_AST, TOP_LEVEL_AWAIT, IS_COROUTINE = 0x400, 0x2000, 0x80
 PLAIN = (int, float, str, bool, bytes, complex, type(None))
@@ -424,8 +425,10 @@ class Kernel:
             request, _ = scan(line.decode("utf-8", "surrogateescape").strip(), 0)
             if request["op"] == "stop":
                 return False
-            is_run = request["op"] == "run" and isinstance(request["id"], int) and isinstance(request["code"], str)
-        except (ValueError, StopIteration, KeyError, TypeError, RecursionError, SystemError):  # SystemError: where json is not imported
+            env, limit, folder = request.get("env") or {}, request.get("timeout_ms") or 0, request.get("cwd") or ""
+            is_run = (request["op"] == "run" and isinstance(request["id"], int) and isinstance(request["code"], str) and isinstance(folder, str)
+                      and isinstance(limit, int) and 0 <= limit <= LIMIT_MAX and all(isinstance(text, str) for pair in env.items() for text in pair))
+        except (ValueError, StopIteration, KeyError, TypeError, AttributeError, RecursionError, SystemError):  # SystemError: where json is not imported
             is_run = False
         if is_run:
             self.run(request)

@@ -3,17 +3,14 @@
 import base64
 import json
 import os
-import sys
+import subprocess
 import textwrap
 import unittest
 
-from kernel_test import HERE, PYTHON, KernelCase  # puts the testing folder on the path too
-
-sys.path.insert(0, HERE)
+from kernel_test import PYTHON, KernelCase  # puts the testing folder on the path too
 
 
 def lacks(*modules):
-    import subprocess
     missing = [name for name in modules if subprocess.run([PYTHON, "-c", "import " + name], capture_output=True).returncode]
     return "needs %s (python3-%s)" % (missing[0], missing[0].lower()) if missing else None
 

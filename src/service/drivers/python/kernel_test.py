@@ -46,7 +46,8 @@ class ProtocolTest(KernelCase):
 
     def test_requests_that_are_none_are_left_out(self):
         for line in (b"", b"nonsense", b"{", b"[]", b"7", b'{"op":"fly"}', b'{"op":"run","id":1}', b'{"op":"run","id":"x","code":"1"}',
-                     b"\xff\xfe", b"[" * 100000):
+                     b"\xff\xfe", b"[" * 100000, *(b'{"op":"run","id":1,"code":"1",' + more + b"}" for more in (
+                         b'"timeout_ms":-1', b'"timeout_ms":"x"', b'"timeout_ms":%d' % 10**30, b'"env":[1]', b'"env":{"a":1}', b'"cwd":7'))):
             self.kernel.send(line)
         self.assert_lives()
 

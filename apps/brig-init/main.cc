@@ -7,6 +7,7 @@
 int main(int count, char** arguments) {
   const char* const how = count > 1 ? arguments[1] : "";
   if (__builtin_strcmp(how, "alone") == 0) brig::agent::serve_alone(count - 2, arguments + 2);
+  if (__builtin_strcmp(how, "identity") == 0) brig::runtimes::process::change_identity_or_die(arguments[0]);
   if (__builtin_strcmp(how, "inside") == 0) brig::runtimes::process::execute_inside_or_die();
   else brig::runtimes::process::execute_plan_or_die();
   brig::agent::serve(brig::runtimes::process::kChannelFd);

@@ -2,6 +2,7 @@
 /// From a request and a host to a plan. Pure: reads two values, touches nothing.
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -9,12 +10,9 @@
 #include "runtimes/process/host_report.h"
 #include "runtimes/process/launch.h"
 #include "runtimes/process/plan.h"
+#include "runtimes/process/plan_wire.h"
 
 namespace brig::runtimes::process {
-
-/// The user inside, by the field's convention; and the only id that is mapped.
-inline constexpr std::uint32_t kInsideUid = 1000;
-inline constexpr std::uint32_t kInsideGid = 1000;
 
 /// What root has in a root that can be written: over files of its namespace's ids, and to become one of them (CHOWN,
 /// DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID; linux/capability.h). No mounts, devices, network, tracing.
@@ -61,5 +59,8 @@ struct SeccompProgram {
   std::uint32_t allowed = 0;
 };
 const SeccompProgram& seccomp_program();
+/// The same for an OCI runtime (seccomp_oci.h), as JSON, and what is added where ids are changed afterwards.
+std::string_view oci_seccomp();
+std::string_view oci_seccomp_identity();
 
 }  // namespace brig::runtimes::process

@@ -531,6 +531,34 @@ void serve_plan_or_die() {
   ::umask(022);
 }
 
+bool write_to(const char* path, const char* text, std::size_t size) {
+  const Fd file(::open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  return file.is_open() && ::write(file.get(), text, size) == static_cast<ssize_t>(size);
+}
+
+/// One line of an id map: `inside` is `outside`, and no other.
+bool write_map(const char* path, std::uint32_t inside, std::uint32_t outside) {
+  const Decimal first(inside);
+  const Decimal second(outside);
+  char line[2 * sizeof first.text + 4];
+  std::size_t size = 0;
+  for (const char* part : {first.text, " ", second.text, " 1"})
+    for (; *part != '\0'; ++part) line[size++] = *part;
+  return write_to(path, line, size);
+}
+
+/// A user namespace inside the one there is, in which this process is that user and nobody else is mapped.
+int enter_user_namespace(std::uint32_t uid, std::uint32_t gid) {
+  const uid_t outer_uid = ::getuid();
+  const gid_t outer_gid = ::getgid();
+  if (::unshare(CLONE_NEWUSER) < 0) return fail();
+  // Without capabilities outside, the kernel wants to see setgroups denied before a group is mapped.
+  const bool is_mapped = write_to("/proc/self/setgroups", "deny", 4) &&
+                         write_map("/proc/self/uid_map", uid, outer_uid) &&
+                         write_map("/proc/self/gid_map", gid, outer_gid);
+  return is_mapped ? 0 : fail();
+}
+
 /// From the three descriptors that every program is started with to those of plan_wire.h.
 bool move_descriptors() {
   return ::dup3(STDOUT_FILENO, kChannelFd, O_CLOEXEC) >= 0 && ::dup3(STDIN_FILENO, kPlanFd, O_CLOEXEC) >= 0 &&
@@ -571,6 +599,21 @@ void execute_plan_or_die() {
 void execute_inside_or_die() {
   if (!move_descriptors() || !open_null()) die(kPlanUnreadable, fail());
   serve_plan_or_die();
+}
+
+void change_identity_or_die(char* program) {
+  int error = enter_user_namespace(kInsideUid, kInsideGid);
+  if (error == 0) error = limit_capabilities(0);
+  if (error == 0) {
+    static char mode[] = "inside";
+    char* const arguments[] = {program, mode, nullptr};
+    char* const environment[] = {nullptr};
+    ::execve(program, arguments, environment);
+    error = fail();
+  }
+  const PlanReport failed{.step = kIdentityUnchanged, .os_error = error};
+  (void)!::write(STDIN_FILENO, &failed, sizeof failed);
+  ::_exit(71);
 }
 
 }  // namespace brig::runtimes::process

@@ -18,6 +18,12 @@ void execute_plan_or_die();
 /// plan and report, 1 the channel. Its parent goes away as soon as it has made it: whoever made the namespaces ends it.
 void execute_inside_or_die();
 
+/// Before that, where the runtime had to take the only id there is for its uid 0 (without root): enters a user
+/// namespace in which it is kInsideUid, gives up what that brings along, and becomes `program inside`. Executed anew
+/// and not gone on with, because what belongs to a process that is not dumpable belongs to the uid 0 of the namespace
+/// that it was executed in, and that one was whoever runs inside.
+[[noreturn]] void change_identity_or_die(char* program);
+
 /// Performs the steps of an encoded plan in this process, which then has done with every descriptor it opened on the
 /// way, or ends: kPlanDone, or which step failed with which errno.
 PlanReport perform_plan(std::span<const char> bytes);

@@ -70,6 +70,9 @@ using Makers = std::unique_ptr<Maker> (*)(Wall wall);
 /// The process wall's, and only that.
 std::unique_ptr<Maker> process_maker(Wall wall);
 
+/// The supplementary groups that every sandbox of this process has as well: none for root, who drops them
+/// (launcher.cc).
+Result<std::vector<std::uint32_t>> remaining_groups(const HostReport& host);
 /// A pipe, both ends close-on-exec.
 Result<std::pair<Fd, Fd>> make_pipe();
 /// The plan as brig-init reads it: its size, and it.

@@ -46,6 +46,10 @@ enum class Opcode : std::uint8_t {
   kInstallSeccomp,
 };
 
+/// The user inside, by the field's convention; and the only id that is mapped.
+inline constexpr std::uint32_t kInsideUid = 1000;
+inline constexpr std::uint32_t kInsideGid = 1000;
+
 /// The descriptors brig-init is started with.
 inline constexpr int kChannelFd = 3;  ///< the guest protocol's stream
 inline constexpr int kPlanFd = 4;     ///< a pipe: 32-bit length, the plan, later one byte "go"
@@ -60,5 +64,6 @@ struct PlanReport {
 inline constexpr std::uint32_t kPlanDone = 0xffffffff;
 inline constexpr std::uint32_t kPlanUnreadable = 0xfffffffe;
 inline constexpr std::uint32_t kNoNetworkNamespace = 0xfffffffd;  ///< brig-init was not even started
+inline constexpr std::uint32_t kIdentityUnchanged = 0xfffffffc;   ///< before the plan (executor.h)
 
 }  // namespace brig::runtimes::process

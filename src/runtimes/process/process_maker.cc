@@ -34,9 +34,20 @@ Result<std::string> framed(const JailPlan& plan) {
 Result<> judge_report(const PlanReport& report, const JailPlan& plan) {
   if (report.step == kPlanDone) return {};
   if (report.step == kNoNetworkNamespace) return Error::system(report.os_error, "make a network namespace");
+  if (report.step == kIdentityUnchanged) return Error::system(report.os_error, "become the user inside");
   if (report.step >= plan.steps.size()) return Error::system(report.os_error, "brig-init could not read its plan");
   return Error::system(report.os_error,
                        "step " + std::to_string(report.step + 1) + " (" + describe(plan.steps[report.step]) + ")");
+}
+
+Result<std::vector<std::uint32_t>> remaining_groups(const HostReport& host) {
+  std::vector<std::uint32_t> groups;
+  if (host.is_root) return groups;
+  const int count = ::getgroups(0, nullptr);
+  if (count < 0) return Error::last_system("count the supplementary groups");
+  groups.resize(static_cast<std::size_t>(count));
+  if (::getgroups(count, groups.data()) != count) return Error::last_system("read the supplementary groups");
+  return groups;
 }
 
 namespace {
@@ -103,17 +114,6 @@ class OwnerOfNamespace {
   explicit OwnerOfNamespace(bool is_taken) : is_taken_(is_taken) {}
   bool is_taken_;
 };
-
-/// The supplementary groups that every sandbox of this process has as well. Root has dropped its own (launcher.cc).
-Result<std::vector<std::uint32_t>> remaining_groups(const HostReport& host) {
-  std::vector<std::uint32_t> groups;
-  if (host.is_root) return groups;
-  const int count = ::getgroups(0, nullptr);
-  if (count < 0) return Error::last_system("count the supplementary groups");
-  groups.resize(static_cast<std::size_t>(count));
-  if (::getgroups(count, groups.data()) != count) return Error::last_system("read the supplementary groups");
-  return groups;
-}
 
 class ProcessMaker final : public Maker {
  public:

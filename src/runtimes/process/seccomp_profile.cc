@@ -396,8 +396,22 @@ constexpr RefuseIfRule kRefuseIf[] = {
     {"ioctl", kPhysicalLayout, EOPNOTSUPP, "where files of the host lie on its disk; copying programs fall back"},
 };
 
+constexpr ArgumentTest kInstallFilter[] = {{0, kExactly, SECCOMP_SET_MODE_FILTER}, {1, kExactly, 0}};
+constexpr ArgumentTest kOwnLimits[] = {{0, kExactly, 0}};
+constexpr AllowIfRule kStart[] = {
+    {"seccomp", kInstallFilter, "the filter itself; without flags, so that there is no listener"},
+    {"prlimit64", kOwnLimits, "the limits of a sandbox, that of core files among them"},
+};
+
+constexpr ArgumentTest kNewUserNamespace[] = {{0, ~std::uint64_t{0}, CLONE_NEWUSER}};
+constexpr AllowIfRule kIdentity[] = {
+    {"unshare", kNewUserNamespace, "a user namespace in which the id is another"},
+};
+
 }  // namespace
 
+std::span<const AllowIfRule> start_rules() { return kStart; }
+std::span<const AllowIfRule> identity_rules() { return kIdentity; }
 std::span<const RefuseIfRule> refuse_if_rules() { return kRefuseIf; }
 std::span<const AllowRule> allow_rules() { return kAllow; }
 std::span<const RefuseRule> refuse_rules() { return kRefuse; }

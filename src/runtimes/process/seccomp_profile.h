@@ -48,4 +48,11 @@ std::span<const RefuseRule> refuse_rules();
 /// With these arguments, of a call that others may be made of, refused with the errno that programs expect there.
 std::span<const RefuseIfRule> refuse_if_rules();
 
+/// A filter of the same table can stand before this one: an OCI runtime's, made of the specification (seccomp_oci.h).
+/// It judges brig-init too, which has yet to install this one, and lets it do that: these, whatever the table says of
+/// the calls that they name.
+std::span<const AllowIfRule> start_rules();
+/// And where brig-init has yet to leave the only id that there was for the runtime (without root).
+std::span<const AllowIfRule> identity_rules();
+
 }  // namespace brig::runtimes::process

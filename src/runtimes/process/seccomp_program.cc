@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <iterator>
 #include <string>
+#include <string_view>
 
 #include "runtimes/process/compile.h"
 
@@ -16,5 +17,8 @@ const SeccompProgram& seccomp_program() {
   }();
   return kProgram;
 }
+
+std::string_view oci_seccomp() { return kSeccompOci; }
+std::string_view oci_seccomp_identity() { return kSeccompOciIdentity; }
 
 }  // namespace brig::runtimes::process

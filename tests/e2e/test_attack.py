@@ -76,6 +76,12 @@ class AttackCase(unittest.TestCase):
         for probe in self.named(suite, "not enforced"):
             self.assertIn("as attested: memory:", probe)
 
+    @unittest.skipUnless(shutil.which("runc"), "needs runc")
+    def test_all_held_behind_the_container_wall_of_an_ordinary_user(self):
+        suite = self.assert_all_held(self.attack("--json", "--runtime", "container", is_root=False))
+        for probe in self.named(suite, "not enforced"):
+            self.assertIn("as attested: memory:", probe)
+
     def assert_controls_breach(self, done):
         suite = json.loads(done.stdout)["controls"]
         self.assertEqual(self.named(suite, "held"), [], "these probes prove nothing")

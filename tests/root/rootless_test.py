@@ -163,6 +163,58 @@ class Rootless(harness.BrigCase):
             self.assert_nothing_left()
 
 
+class RootlessContainer(Rootless):
+    """The same behind the container wall: an OCI runtime in a user namespace of the user's own."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not shutil.which("runc"):
+            raise unittest.SkipTest("runc is not installed")
+
+    def start(self, *arguments, **options):
+        if arguments[0] == "run":
+            arguments = ("run", "--runtime", "container", *arguments[1:])
+        return super().start(*arguments, **options)
+
+    def nanny_of(self, process):
+        launch = harness.wait_until(lambda: harness.children(process.pid))[0]
+        nanny = harness.wait_until(lambda: [pid for pid in harness.children(launch) if harness.name_of(pid) == "brig-nanny"])[0]
+        self.assertTrue(harness.wait_until(lambda: "sleep" in map(harness.name_of, harness.descendants(nanny))))
+        return launch, nanny
+
+    def test_confined_as_with_root(self):
+        report = self.report("--lang", "bash", "-c", "grep -E 'Cap(Prm|Eff|Bnd)|NoNewPrivs|Seccomp' /proc/self/status; cat /proc/self/uid_map; ls /proc/1/root")
+        self.assertEqual(report["stdout"].split(),
+                         ["CapPrm:", "0" * 16, "CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1", "Seccomp:", "2", "Seccomp_filters:", "2",
+                          "1000", "0", "1"])
+        attestation = report["attestation"]
+        self.assertEqual((attestation["runtime"], attestation["seccomp"]["filters"], attestation["rootfs"]["read_only"]), ("container", 2, True))
+
+    def test_processes_of_one_sandbox_do_not_count_in_another(self):
+        first = self.start("run", "--pids", "8", "--lang", "bash", "-c", "for i in 1 2 3 4 5; do sleep 60 & done; wait")
+        _, nanny = self.nanny_of(first)
+        self.assertTrue(harness.wait_until(lambda: len(harness.descendants(nanny)) >= 7))
+        self.assertEqual(self.brig("--pids", "8", "--lang", "bash", "-c", "sleep 0.1 & sleep 0.1 & wait; echo fine").out, "fine\n")
+        first.terminate()
+        self.assertEqual(self.finish(first).code, 143)
+
+    def test_killed(self):
+        for role in ("brig", "launch", "nanny", "inside"):
+            process = self.start("run", "--", "sleep", "60")
+            launch, nanny = self.nanny_of(process)
+            inside = harness.descendants(nanny)
+            os.kill({"brig": process.pid, "launch": launch, "nanny": nanny, "inside": inside[0]}[role], 9)
+            self.assertTrue(harness.wait_until(lambda: not any(map(harness.is_alive, inside)), 2))
+            self.finish(process)
+            self.assert_nothing_left()
+
+    def test_gvisor_says_that_it_needs_root(self):
+        ran = super().start("run", "--runtime", "gvisor", "--", "true")
+        err = self.finish(ran).err
+        self.assertIn("run by root only", err)
+        self.assertIn("run brig with sudo", err)
+
+
 class ContainerRoot(harness.BrigCase):
     """Root in name, as in most containers: without ids to give away, or without capabilities."""
 

@@ -26,6 +26,20 @@ def why_not(wall):
     return None
 
 
+def hide(name, add_cleanup):
+    """In the test's own mount namespace this program is not installed."""
+    program = shutil.which(name)
+    place = tempfile.mkdtemp(prefix="runtime-")
+    add_cleanup(shutil.rmtree, place, True)
+    upper, work = os.path.join(place, "upper"), os.path.join(place, "work")
+    os.mkdir(upper)
+    os.mkdir(work)
+    folder = os.path.dirname(program)
+    harness.mount("none", folder, "overlay", 0, "lowerdir=%s,upperdir=%s,workdir=%s" % (folder, upper, work))
+    add_cleanup(lambda: harness.check(harness.libc.umount2(folder.encode(), 2), "umount"))
+    os.remove(program)
+
+
 class Wall:
     """The cases; each wall below has them all."""
 
@@ -121,6 +135,34 @@ class Container(Wall, harness.BrigCase):
         self.assertIn("weaker", ran.err)
 
 
+    def test_two_filters_stand_before_the_program(self):
+        """The one of the configuration, and the one that every wall has; and a third where files of the host can be written."""
+        report = self.report("--runtime", self.wall, "--lang", "bash", "-c", "grep Seccomp /proc/self/status")
+        self.assertIn("Seccomp:\t2\nSeccomp_filters:\t2\n", report["stdout"])
+        self.assertEqual(report["attestation"]["seccomp"]["filters"], 2)
+
+
+@unittest.skipUnless(shutil.which("crun"), "crun is not installed")
+class Crun(Container):
+    """The same wall where runc is not installed and crun is."""
+
+    @classmethod
+    def setUpClass(cls):
+        if shutil.which("runc"):
+            hide("runc", cls.addClassCleanup)
+        super().setUpClass()
+
+    def test_doctor_says_which(self):
+        doctor = json.loads(self.finish(self.start("doctor", "--json")).out)
+        findings = {f["what"]: f for wall in doctor["walls"] if wall["runtime"] == self.wall for f in wall["findings"]}
+        self.assertEqual(findings["crun"]["why"], shutil.which("crun"))
+        self.assertIn("not installed, not needed", findings["runc"]["why"])
+
+    def test_what_is_mounted_in_dev_is_there(self):
+        ran = self.walled("--lang", "bash", "-c", "head -c 3 /dev/zero | wc -c; echo x > /dev/shm/x && cat /dev/shm/x; ls /dev | xargs")
+        self.assertEqual(ran.out, "3\nx\nfd full null ptmx pts random shm stderr stdin stdout tty urandom zero\n", ran.err)
+
+
 class Gvisor(Wall, harness.BrigCase):
     wall = "gvisor"
 
@@ -198,8 +240,8 @@ class ARuntimeThatDoesNotDoItsPart(harness.BrigCase):
         self.assertIn("only root can write", self.failed())
 
     def test_one_that_is_missing(self):
-        harness.mount("none", "/usr/sbin", "tmpfs")
-        self.addCleanup(lambda: harness.check(harness.libc.umount2(b"/usr/sbin", 2), "umount"))
+        for name in filter(shutil.which, ("runc", "crun")):
+            hide(name, self.addCleanup)
         err = self.failed()
         self.assertIn("apt-get install runc", err)
 

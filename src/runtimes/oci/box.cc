@@ -42,8 +42,15 @@ void add_system(JailPlan& plan, const BoxInput& input) {
     add(BindHost{.host = "/" + path, .path = path, .flags = process::kNoExec});
   }
   add(process::MountProc{.path = "proc"});
-  if (!input.cgroup_v2.empty()) {
-    add(BindHost{.host = input.cgroup_v2, .path = "sys/fs/cgroup", .flags = process::kNoDevices | process::kNoExec});
+  if (!input.host.is_root) {
+    // Of the namespace that the sandbox's own is in: otherwise it takes what its owner has for all (compile.cc).
+    add(process::SetKernelLimit{.path = "proc/sys/user/max_inotify_instances", .text = "8"});
+    add(process::SetKernelLimit{.path = "proc/sys/user/max_inotify_watches", .text = "8192"});
+  }
+  if (!input.cgroups.empty()) {
+    const std::uint32_t access = input.host.is_root ? 0U : process::kReadOnly;
+    add(BindHost{
+        .host = input.cgroups, .path = "sys/fs/cgroup", .flags = access | process::kNoDevices | process::kNoExec});
   }
 }
 

@@ -19,8 +19,8 @@ struct BoxInput {
   const std::vector<process::HostReport::RootEntry>& system;  ///< of the box's own root
   const std::vector<process::MountIdentity>& identities;
   process::OutsideIds ids;
-  std::string spec;       ///< config.json
-  std::string cgroup_v2;  ///< the host's folder that is shown at /sys/fs/cgroup; empty = none
+  std::string spec;     ///< config.json
+  std::string cgroups;  ///< the host's folder that is shown at /sys/fs/cgroup; empty = none
 };
 
 /// Slots, in this order: `join` files of groups, brig-init, then the root and the mounts as in Site::attached.

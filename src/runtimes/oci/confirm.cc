@@ -13,6 +13,9 @@ namespace {
 
 using process::differs;
 
+/// The runtime's, and brig-init's.
+constexpr std::uint32_t kContainerFilters = 2;
+
 /// The root file system as the file server of gVisor has it: through the nanny's root.
 Result<> confirm_root(const Made& made) {
   struct statvfs info = {};
@@ -68,13 +71,16 @@ Result<runtime::Attestation> confirm_container(const Made& made, const process::
                                                process::Outside outside) {
   if (made.wall == process::Wall::kRunsc) return confirm_sentry(made, host, std::move(outside));
   const process::Expectation expectation{.runtime = std::string(wall_name(made.wall)),
-                                         .outside_uid = made.user,
-                                         .outside_gid = made.user,
-                                         .groups = {},
+                                         .outside_uid = made.ids.uid,
+                                         .outside_gid = made.ids.gid,
+                                         .groups = TRY(process::remaining_groups(host)),
                                          .landlock_rules = made.landlock_rules,
                                          .image = made.image,
                                          .zero = made.zero};
-  return process::attest(made.pid, host, std::move(outside), expectation);
+  auto attestation = TRY(process::attest(made.pid, host, std::move(outside), expectation));
+  if (attestation.seccomp.filters < kContainerFilters)
+    return differs("the filter of the configuration or that of brig-init is not installed");
+  return attestation;
 }
 
 }  // namespace brig::runtimes::oci

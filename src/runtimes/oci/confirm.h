@@ -6,11 +6,13 @@
 /// and the count of filters are its. What the guest has inside (no capability, the filter, a root that cannot be
 /// written) is what the configuration and brig-init's plan put there, none of whose steps may fail.
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "runtimes/process/attest.h"
 #include "runtimes/process/launch.h"
+#include "runtimes/process/maker.h"
 
 namespace brig::runtimes::oci {
 
@@ -18,8 +20,8 @@ struct Made {
   process::Wall wall = process::Wall::kRunc;
   int pid = 0;    ///< of what sent brig-init's report: the container's process, or the sentry
   int nanny = 0;  ///< its pid
-  std::uint32_t user = 0;
-  std::uint32_t zero = 0;
+  process::OutsideIds ids;
+  std::optional<std::uint32_t> zero;  ///< the outside id of the uid 0 that the configuration maps
   std::string image;
   std::uint32_t landlock_rules = 0;
 };

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 
+#include "runtimes/oci/told.h"
 #include "runtimes/process/executor.h"
 #include "runtimes/process/plan_wire.h"
 #include "sys/file.h"
@@ -67,12 +67,7 @@ void run_runtime(int program, const std::vector<std::string>& arguments) {
 }
 
 /// The container's first process, as the runtime wrote it; 0 if it did not.
-pid_t container() {
-  const auto text = sys::read_file("/box/pid", 32);
-  pid_t pid = 0;
-  if (text.has_value()) std::from_chars(text->data(), text->data() + text->size(), pid);
-  return pid;
-}
+pid_t container() { return named_process(sys::read_file("/box/pid", 32).value_or(std::string())); }
 
 }  // namespace
 

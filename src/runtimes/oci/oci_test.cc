@@ -6,6 +6,7 @@
 #include "runtimes/oci/inside.h"
 #include "runtimes/oci/oci_maker.h"
 #include "runtimes/oci/probe.h"
+#include "runtimes/oci/program.h"
 #include "runtimes/oci/spec.h"
 #include "runtimes/process/testing/hosts.h"
 
@@ -45,30 +46,52 @@ std::string spread(const std::string& json) {
   return text + "\n";
 }
 
-std::string spec_of(Wall wall) {
-  const LaunchRequest request = request_for(wall);
-  SpecInput input{.wall = wall, .user = 1879048193, .zero = 1744830465, .mounts = &request.mounts};
-  if (wall != Wall::kRunsc) {
-    input.cgroup = "/brig/test-1/box";
-    input.covered = {"bus", "interrupts", "kallsyms"};
-  }
-  return spread(make_spec(input));
+std::string spec_of(SpecInput input) {
+  const LaunchRequest request = request_for(input.wall);
+  input.mounts = &request.mounts;
+  if (input.wall != Wall::kRunsc) input.covered = {"bus", "interrupts", "kallsyms"};
+  if (input.wall != Wall::kRunsc && !input.is_rootless) input.cgroup = "/brig/test-1/box";
+  const auto spec = make_spec(input);
+  return spec.has_value() ? spread(*spec) : spec.error().message();
 }
 
-TEST(Spec, OfAContainer) { expect_golden("tests/golden/oci/container.json", spec_of(Wall::kRunc)); }
-TEST(Spec, OfGvisor) { expect_golden("tests/golden/oci/gvisor.json", spec_of(Wall::kRunsc)); }
+constexpr std::uint32_t kUser = 1879048193;
+constexpr std::uint32_t kZero = 1744830465;
 
-std::string box_of(Wall wall) {
+TEST(Spec, OfAContainer) {
+  expect_golden("tests/golden/oci/container.json", spec_of({.wall = Wall::kRunc, .user = kUser, .zero = kZero}));
+}
+TEST(Spec, OfAContainerWithoutRoot) {
+  expect_golden("tests/golden/oci/rootless.json", spec_of({.wall = Wall::kRunc, .is_rootless = true}));
+}
+TEST(Spec, OfGvisor) {
+  expect_golden("tests/golden/oci/gvisor.json", spec_of({.wall = Wall::kRunsc, .user = kUser, .zero = kZero}));
+}
+
+/// crun leaves out what is mounted below a folder that is bound, so that each of them is named.
+TEST(Spec, OfCrunNamesWhatIsMountedInDev) {
+  const std::string runc = spec_of({.wall = Wall::kRunc});
+  const std::string crun = spec_of({.wall = Wall::kRunc, .is_crun = true});
+  for (const char* path : {"/dev/null", "/dev/urandom", "/dev/shm", "/dev/model"}) {
+    const std::string mount = "\"source\":\"/box/rootfs" + std::string(path) + "\"";
+    EXPECT_THAT(crun, HasSubstr(mount));
+    EXPECT_THAT(runc, Not(HasSubstr(mount)));
+  }
+  EXPECT_THAT(runc, HasSubstr("\"devices\""));
+  EXPECT_THAT(crun, Not(HasSubstr("\"devices\""))) << "it would raise a limit that not every root may raise";
+  EXPECT_LT(crun.find("\"/dev\""), crun.find("\"/dev/null\"")) << "below the folder's own mount, not under it";
+}
+
+std::string box_of(Wall wall, HostReport host = process::full_host()) {
   const LaunchRequest request = request_for(wall);
-  HostReport host = process::full_host();
-  host.cgroups.freezer = "/cg/unified";
+  if (host.is_root) host.cgroups.freezer = "/cg/unified";
   const auto plan = compile_box({.request = request,
                                  .host = host,
                                  .system = host.root_entries,
                                  .identities = {},
-                                 .ids = {.uid = 1879048193, .gid = 1879048193},
+                                 .ids = {.uid = kUser, .gid = kUser},
                                  .spec = "{}",
-                                 .cgroup_v2 = wall == Wall::kRunsc ? "" : "/cg/unified"},
+                                 .cgroups = wall == Wall::kRunsc ? "" : "/cg/unified"},
                                 3);
   EXPECT_TRUE(plan.has_value());
   return plan.has_value() ? describe(*plan) : plan.error().message();
@@ -76,6 +99,12 @@ std::string box_of(Wall wall) {
 
 TEST(Box, OfAContainer) { expect_golden("tests/golden/oci/container.plan", box_of(Wall::kRunc)); }
 TEST(Box, OfGvisor) { expect_golden("tests/golden/oci/gvisor.plan", box_of(Wall::kRunsc)); }
+
+TEST(Box, WithoutRootShowsCgroupsAndLetsNobodyWriteThem) {
+  const std::string text = box_of(Wall::kRunc, process::rootless_host());
+  EXPECT_THAT(text, HasSubstr("bind host /cg/unified at sys/fs/cgroup (nosuid, ro, nodev, noexec)"));
+  EXPECT_THAT(text, HasSubstr("write 8 to proc/sys/user/max_inotify_instances"));
+}
 
 // An image's root is its own; what the runtime's program is linked with is the host's.
 TEST(Box, OfAnImageKeepsTheHostsLibrariesForTheRuntime) {
@@ -90,7 +119,7 @@ TEST(Box, OfAnImageKeepsTheHostsLibrariesForTheRuntime) {
                                  .identities = {},
                                  .ids = {.uid = 1, .gid = 1},
                                  .spec = "{}",
-                                 .cgroup_v2 = ""},
+                                 .cgroups = ""},
                                 0);
   ASSERT_TRUE(plan.has_value());
   const std::string text = describe(*plan);
@@ -147,12 +176,27 @@ TEST(Weaknesses, OfGvisorAreNamedAndNotTheKernelsLandlock) {
   EXPECT_THAT(weaknesses_of(Wall::kRunsc, limits, host), Contains(HasSubstr("cpu_time")));
 }
 
-TEST(Possible, OnlyForRootWithGroups) {
-  for (const Wall wall : {Wall::kRunc, Wall::kRunsc}) {
-    const auto possible = is_possible(wall, process::rootless_host());
+TEST(Possible, OfGvisorOnlyForRoot) {
+  const auto possible = is_possible(Wall::kRunsc, process::rootless_host());
+  ASSERT_FALSE(possible.has_value());
+  EXPECT_THAT(possible.error().message(), HasSubstr("run by root only"));
+}
+
+TEST(Possible, OfAContainerWithoutRootWhereverARuntimeIs) {
+  const auto found = find_runtime(Wall::kRunc);
+  HostReport host = process::rootless_host();
+  EXPECT_EQ(is_possible(Wall::kRunc, host).has_value(), found.has_value());
+  if (found.has_value() && found->name == "runc") {
+    host.cgroups.version = sys::CgroupVersion::kNone;
+    const auto possible = is_possible(Wall::kRunc, host);
     ASSERT_FALSE(possible.has_value());
-    EXPECT_THAT(possible.error().message(), HasSubstr("run by root only"));
+    EXPECT_THAT(possible.error().message(), HasSubstr("runc wants to see one"));
   }
+  host.has_user_namespaces = false;
+  EXPECT_FALSE(is_possible(Wall::kRunc, host).has_value());
+}
+
+TEST(Possible, OfAContainerForRootOnlyWithGroups) {
   HostReport v1_only = process::full_host();
   v1_only.cgroups.freezer.clear();
   const auto possible = is_possible(Wall::kRunc, v1_only);

@@ -14,22 +14,46 @@ using process::HostReport;
 using runtime::Finding;
 using State = Finding::State;
 
-Finding program_finding(Wall wall) {
-  const std::string name(program_name(wall));
-  auto program = find_program(name);
-  if (!program.has_value()) {
-    const bool is_there = program.error().code() == Code::kDenied;
-    return {State::kMissing, name, program.error().message(), is_there ? "" : "apt-get install " + name};
+/// The runtime that makes the wall, and of those that could, why the others do not.
+std::vector<Finding> program_findings(Wall wall) {
+  std::vector<Finding> findings;
+  auto used = find_runtime(wall);
+  for (const std::string_view candidate : program_names(wall)) {
+    const std::string name(candidate);
+    const auto program = find_program(name);
+    if (used.has_value() && used->name == name) {
+      findings.push_back({State::kGood, name, used->path, ""});
+    } else if (used.has_value()) {
+      const std::string why = program.has_value() ? program->path + ", not used: " : "not installed, not needed: ";
+      findings.push_back({State::kGood, name, why + used->name + " makes the sandboxes", ""});
+    } else if (!program.has_value()) {
+      const bool is_there = program.error().code() == Code::kDenied;
+      findings.push_back({State::kMissing, name, program.error().message(), is_there ? "" : "apt-get install " + name});
+      break;  // the first is the one to mend
+    }
   }
-  return {State::kGood, name, program->path, ""};
+  return findings;
 }
 
-Finding root_finding(const HostReport& host) {
+Finding root_finding(Wall wall, const HostReport& host) {
   if (host.is_root) return {State::kGood, "root", "a user of its own outside for every sandbox", ""};
-  return {State::kMissing, "root", "OCI runtimes are run by root only yet", "run brig with sudo"};
+  if (wall == Wall::kRunc) return {State::kGood, "root", "not needed: made in a user namespace of your own", ""};
+  return {State::kMissing, "root", "runsc is run by root only", "run brig with sudo"};
+}
+
+/// Without root no group has to be made; what is not limited then is among the weaknesses.
+Finding rootless_cgroup_finding(const HostReport& host) {
+  const std::string version(sys::to_string(host.cgroups.version));
+  const auto used = find_runtime(Wall::kRunc);
+  if (host.cgroups.version == sys::CgroupVersion::kNone && used.has_value() && used->name != kCrun) {
+    return {State::kMissing, "cgroups", "no cgroup file system is mounted, and " + used->name + " wants to see one",
+            "mount one at /sys/fs/cgroup as root, or install crun instead of " + used->name};
+  }
+  return {State::kGood, "cgroups", version + "; the container's own group is not needed without root", ""};
 }
 
 Finding cgroup_finding(Wall wall, const HostReport& host) {
+  if (!host.is_root && wall == Wall::kRunc) return rootless_cgroup_finding(host);
   const std::string version(sys::to_string(host.cgroups.version));
   if (!host.cgroups.has_all()) {
     return {State::kMissing, "cgroups", version + "; " + host.cgroups.why_not,
@@ -45,12 +69,12 @@ Finding cgroup_finding(Wall wall, const HostReport& host) {
 }  // namespace
 
 Result<> is_possible(Wall wall, const HostReport& host) {
-  for (const Finding& finding : {root_finding(host), cgroup_finding(wall, host)}) {
+  for (const Finding& finding : {root_finding(wall, host), cgroup_finding(wall, host)}) {
     if (finding.state == State::kMissing)
       return Error(Code::kUnsupported, finding.what + ": " + finding.why + "; " + finding.mend);
   }
   if (!host.has_user_namespaces) return Error(Code::kUnsupported, host.why_no_user_namespaces);
-  TRY(find_program(program_name(wall)));
+  TRY(find_runtime(wall));
   return {};
 }
 
@@ -58,12 +82,11 @@ runtime::Probe probe_wall(Wall wall, const HostReport& host, const std::string& 
   runtime::Probe probe{
       .is_available = true,
       .boundary = wall == Wall::kRunsc ? policy::Boundary::kUserSpaceKernel : policy::Boundary::kSharedKernel,
-      .findings = {program_finding(wall), root_finding(host), cgroup_finding(wall, host)}};
-  if (wall == Wall::kRunc && find_program("crun").has_value()) {
-    probe.findings.push_back(
-        {State::kGood, "crun",
-         "installed and not used: it makes devices anew in a root that cannot be written, and fails", ""});
-  }
+      .findings = program_findings(wall)};
+  probe.findings.push_back(root_finding(wall, host));
+  probe.findings.push_back(cgroup_finding(wall, host));
+  if (!host.has_user_namespaces)
+    probe.findings.push_back({State::kMissing, "namespaces", host.why_no_user_namespaces, ""});
   if (::access(launcher.c_str(), X_OK) != 0) {
     probe.findings.push_back(
         {State::kMissing, "helpers", launcher + " is missing", "install Brig again (cmake --install build/release)"});

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "sys/file.h"
 
@@ -30,13 +31,26 @@ Result<> check_owner(const Program& program) {
 
 }  // namespace
 
-std::string_view program_name(Wall wall) {
+std::span<const std::string_view> program_names(Wall wall) {
+  static constexpr std::array<std::string_view, 2> kOfContainer{"runc", kCrun};
+  static constexpr std::array<std::string_view, 1> kOfGvisor{"runsc"};
   switch (wall) {
-    case Wall::kRunc: return "runc";
-    case Wall::kRunsc: return "runsc";
+    case Wall::kRunc: return kOfContainer;
+    case Wall::kRunsc: return kOfGvisor;
     case Wall::kProcess: break;
   }
-  return "";
+  return {};
+}
+
+Result<Program> find_runtime(Wall wall) {
+  Error missing(Code::kUnsupported, "no program makes this wall");
+  bool is_first = true;
+  for (const std::string_view name : program_names(wall)) {
+    auto program = find_program(name);
+    if (program.has_value() || program.error().code() != Code::kUnavailable) return program;
+    if (std::exchange(is_first, false)) missing = std::move(program).error();
+  }
+  return missing;
 }
 
 Result<Program> find_program(std::string_view name) {

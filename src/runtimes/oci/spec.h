@@ -5,11 +5,14 @@
 /// It is as tight as the process wall: namespaces of its own, a user namespace in which two ids are mapped (the
 /// specification's runtimes need an uid 0; nothing inside can become it), no capability, no new privileges, a root that
 /// nobody can write, the same covers in /proc. What the program does to itself besides (limits, Landlock, the
-/// system-call filter) is the same plan on every wall and executed by brig-init, the container's process.
+/// system-call filter) is the same plan on every wall and executed by brig-init, the container's process. The filter is
+/// in the configuration as well, made of the same table: it stands from the container's first instruction on, and
+/// leaves brig-init what that needs to install its own.
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "runtimes/process/launch.h"
 
 namespace brig::runtimes::oci {
@@ -25,13 +28,15 @@ inline constexpr std::uint32_t kFirstZeroId = 0x68000000;
 
 struct SpecInput {
   process::Wall wall = process::Wall::kRunc;
-  std::uint32_t user = 0;  ///< outside ids of the sandbox's user, and of its uid 0
+  bool is_crun = false;      ///< of the runtimes of that wall, this one
+  bool is_rootless = false;  ///< by a runtime that is uid 0 of one id; `user` and `zero` are not used
+  std::uint32_t user = 0;    ///< outside ids of the sandbox's user, and of its uid 0
   std::uint32_t zero = 0;
   std::string cgroup;                ///< below /sys/fs/cgroup, as the runtime sees it; empty = it makes none
   std::vector<std::string> covered;  ///< at the top of /proc: what is there and must not be read
   const std::vector<process::LaunchMount>* mounts = nullptr;
 };
 
-std::string make_spec(const SpecInput& input);
+Result<std::string> make_spec(const SpecInput& input);
 
 }  // namespace brig::runtimes::oci

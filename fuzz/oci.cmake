@@ -1,0 +1,1 @@
+brig_fuzz(oci_told_fuzz DEPS brig_runtimes_oci_maker)

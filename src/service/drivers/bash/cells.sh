@@ -32,6 +32,7 @@ __brig_restore_env() {
 # Called when the cell ends this shell: the next one begins with what is written here.
 __brig_leave() {
   { builtin set +eux; } 2>/dev/null
+  builtin kill -0 "$PPID" 2>/dev/null || builtin return 0  # there is no next one
   __brig_restore_env
   builtin local name
   builtin umask 077

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 import unittest
@@ -216,10 +217,18 @@ class EndTest(KernelCase):
         self.assertIn(b"descriptor 3, where events go", done.stderr)
 
     def test_killing_the_keeper_ends_the_events(self):
+        self.kernel.close()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.kernel = KernelProcess(COMMAND, {"TMPDIR": folder.name})
+        self.addCleanup(self.kernel.close)
+        shell = int(self.out("echo $$"))
         self.kernel.begin("kill -KILL $PPID; sleep 0.1")
         with self.assertRaises(Died):
             self.kernel.end()
         self.assertEqual(self.kernel.process.wait(30), -signal.SIGKILL)
+        self.assertTrue(is_gone(shell))
+        self.assertEqual(os.listdir(folder.name), [])  # what an ended shell hands over
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # IPython's shell behind the kernel's messages, where IPython is installed: its magics, its formatters, its history of results.
 # `kernel` is the Kernel that runs this. What ends a cell and how that is told stays the kernel's.
 import os
+import shutil
 import sys
 import tempfile
 import warnings
@@ -80,7 +81,9 @@ def engine():
     settings.InteractiveShell.colors = "NoColor"
     settings.HistoryManager.enabled = False
     warnings.filterwarnings("ignore", message="To exit: use")
-    shell = Shell.instance(config=settings, user_module=kernel.main, user_ns=kernel.names, ipython_dir=tempfile.mkdtemp(prefix=".brig-ipython-"))
+    folder = tempfile.mkdtemp(prefix=".brig-ipython-")  # not the user's, where files are made and settings read
+    shell = Shell.instance(config=settings, user_module=kernel.main, user_ns=kernel.names, ipython_dir=folder)
+    shutil.rmtree(folder, ignore_errors=True)
     kernel.names.update(exit=sys.exit, quit=sys.exit)  # IPython's would end a terminal; these end the cell
     current = []
     shell.compile.get_code_name = lambda raw, transformed, number: current[-1]

@@ -354,6 +354,8 @@ class Kernel:
         status = "timeout" if isinstance(error, CellTimeout) else "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
         if status != "error":
             error.__context__ = error.__cause__ = None  # texts of the cell's own exceptions, which could take for ever
+        if isinstance(error, CellTimeout):
+            _signal.setitimer(_signal.ITIMER_REAL, 0)  # nothing of the cell's runs in what follows
         record = {}
         failed = self.attempt(lambda: record.update(self.part("failures")["describe"](error)))
         if failed is not None:

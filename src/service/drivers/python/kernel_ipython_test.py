@@ -15,10 +15,17 @@ HAS_IPYTHON = subprocess.run([PYTHON, "-c", "import IPython"], capture_output=Tr
 
 @unittest.skipUnless(HAS_IPYTHON, "needs IPython (python3-ipython)")
 class IpythonTest(KernelCase):
-    environment = {"BRIG_ENGINE": "auto"}
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.environment = {"BRIG_ENGINE": "auto", "TMPDIR": folder.name}
+        super().setUp()
 
     def test_engine(self):
         self.assertEqual((self.kernel.ready["engine"], self.run_cell("get_ipython().colors").main), ("ipython", "'NoColor'"))
+
+    def test_it_leaves_no_files(self):
+        self.assertEqual(self.run_cell("import os, tempfile; [n for n in os.listdir(tempfile.gettempdir()) if n.startswith('.brig-ipython')], os.listdir()").main, "([], [])")
 
     def test_state_echo_and_counts(self):
         self.assertEqual(self.kernel.begin("x = 1; x")["count"], 1)

@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <utility>
 
-#include "base/number.h"
 #include "base/text.h"
 #include "runtimes/remote/helper.h"
 #include "runtimes/remote/lease_keeper.h"

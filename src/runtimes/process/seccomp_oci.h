@@ -4,8 +4,9 @@
 ///
 /// It says what the compiled filter says, call by call and argument by argument, but for what brig-init needs to
 /// install that one (start_rules(), identity_rules()), and for the few calls with long lists of arguments (ioctl,
-/// prctl, setsockopt), which it lets pass: a runtime compiles the profile for each container, and those lists would
-/// take it longer than all else. Of two filters the stricter answer counts, so together they are the compiled filter.
+/// prctl, setsockopt), which it lets pass: a runtime compiles the profile for each container, and those lists cost
+/// it nearly as much as all the rest. Of two filters the stricter answer counts, so together they are the compiled
+/// filter.
 #include <set>
 #include <string>
 

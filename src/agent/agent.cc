@@ -32,9 +32,12 @@ using guest::Type;
 volatile sig_atomic_t g_child_has_ended = 0;
 void on_child(int) { g_child_has_ended = 1; }
 
+/// What is polled first: the channel's two directions.
+constexpr std::size_t kOwnPolled = 2;
+
 class Agent {
  public:
-  [[noreturn]] void run(int socket);
+  [[noreturn]] void run(int in, int out, Carrier carrier);
 
  private:
   void prepare();
@@ -76,7 +79,9 @@ class Agent {
     }
   }
 
-  int socket_ = -1;
+  int in_ = -1;
+  int out_ = -1;
+  Carrier carrier_ = Carrier::kSocket;
   bool has_greeted_ = false;
   std::uint32_t last_channel_ =
       0;  ///< numbers only rise, so that a late frame for a channel that is over is told from nonsense
@@ -86,7 +91,7 @@ class Agent {
   std::size_t input_end_ = 0;
   std::array<std::byte, kHeaderSize + guest::kPayloadMax> input_;
   Output output_;
-  std::array<pollfd, 1 + guest::kChannelsMax * Channel::kPollMax> polled_;
+  std::array<pollfd, kOwnPolled + guest::kChannelsMax * Channel::kPollMax> polled_;
   std::array<std::size_t, guest::kChannelsMax + 1> polled_from_;  ///< where each slot's descriptors begin in polled_
 };
 
@@ -167,7 +172,7 @@ void Agent::on_control(const Header& header, std::span<const std::byte> payload)
     has_greeted_ = true;
     output_.send(guest::HelloAck{}, 0);
     if (hello.version == guest::kProtocolVersion) return;
-    (void)output_.flush(socket_);  // it should learn which version we speak
+    (void)output_.flush(out_, carrier_);  // it should learn which version we speak
     broken();
   }
   if (header.type == Type::kStop && has_greeted_) {
@@ -280,7 +285,9 @@ void Agent::receive() {
     input_end_ -= input_begin_;
     input_begin_ = 0;
   }
-  const ssize_t count = ::recv(socket_, input_.data() + input_end_, input_.size() - input_end_, MSG_DONTWAIT);
+  std::byte* const room = input_.data() + input_end_;
+  const std::size_t size = input_.size() - input_end_;
+  const ssize_t count = carrier_ == Carrier::kSocket ? ::recv(in_, room, size, MSG_DONTWAIT) : ::read(in_, room, size);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) end(0);  // the host is gone, and with it the reason for everything here
   input_end_ += static_cast<std::size_t>(count);
@@ -311,10 +318,12 @@ const timespec* Agent::time_left(timespec& left) {
 /// Sleeps until something is ready, and handles it.
 void Agent::wait_for_work(bool has_frames, bool has_more) {
   const bool may_receive = !has_frames;
-  polled_[0] = {.fd = socket_, .events = 0, .revents = 0};
+  // A pipe that nobody reads any more says so without being asked; a socket is polled once.
+  polled_[0] = {.fd = in_, .events = 0, .revents = 0};
+  polled_[1] = {.fd = carrier_ == Carrier::kSocket ? -1 : out_, .events = 0, .revents = 0};
   if (may_receive) polled_[0].events |= POLLIN;
-  if (!output_.is_empty()) polled_[0].events |= POLLOUT;
-  std::size_t count = 1;
+  if (!output_.is_empty()) polled_[carrier_ == Carrier::kSocket ? 0 : 1].events |= POLLOUT;
+  std::size_t count = kOwnPolled;
   for (std::size_t i = 0; i < channels_used_; ++i) {
     polled_from_[i] = count;
     count += channels_[i]->poll_for(std::span(polled_).subspan(count).first<Channel::kPollMax>(), output_);
@@ -332,14 +341,17 @@ void Agent::wait_for_work(bool has_frames, bool has_more) {
   const int ready = ::ppoll(polled_.data(), count, patience, &none);
   if (ready <= 0) return;  // EINTR: a child has ended
   if ((polled_[0].revents & (POLLERR | POLLHUP)) != 0 && !may_receive) end(0);
+  if ((polled_[1].revents & (POLLERR | POLLHUP)) != 0) end(0);
   for (std::size_t i = 0; i < slots; ++i) {
     for (std::size_t at = polled_from_[i]; at < polled_from_[i + 1]; ++at) channels_[i]->on_ready(polled_[at], output_);
   }
   if (may_receive && polled_[0].revents != 0 && (polled_[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) receive();
 }
 
-void Agent::run(int socket) {
-  socket_ = socket;
+void Agent::run(int in, int out, Carrier carrier) {
+  in_ = in;
+  out_ = out;
+  carrier_ = carrier;
   prepare();
   while (true) {
     const bool has_frames = take_frames();
@@ -349,7 +361,7 @@ void Agent::run(int socket) {
       reap();
     }
     for (std::size_t i = 0; i < channels_used_; ++i) has_more = channels_[i]->advance(output_) || has_more;
-    if (!output_.flush(socket_)) end(0);
+    if (!output_.flush(out_, carrier_)) end(0);
     wait_for_work(has_frames, has_more);
   }
 }
@@ -361,7 +373,15 @@ alignas(Agent) std::array<std::byte, sizeof(Agent)> g_storage;
 
 void serve(int channel_fd) {
   auto* agent = new (g_storage.data()) Agent;  // without (): the arrays stay untouched
-  agent->run(channel_fd);
+  agent->run(channel_fd, channel_fd, Carrier::kSocket);
+}
+
+void serve(int in, int out) {
+  for (const int fd : {in, out}) {
+    if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) ::_exit(kBrokenPeer);
+  }
+  auto* agent = new (g_storage.data()) Agent;
+  agent->run(in, out, Carrier::kPipes);
 }
 
 }  // namespace brig::agent

@@ -11,4 +11,7 @@ namespace brig::agent {
 /// other descriptor before; 0, 1 and 2 may be anything and are not given to commands.
 [[noreturn]] void serve(int channel_fd);
 
+/// The same over two pipes: `in` is read and `out` written. Both become non-blocking.
+[[noreturn]] void serve(int in, int out);
+
 }  // namespace brig::agent

@@ -1,6 +1,7 @@
 #include "agent/output.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -37,9 +38,12 @@ void Output::commit_data(std::uint32_t channel, guest::Stream stream, std::size_
   end_ += kHeaderSize + length;
 }
 
-bool Output::flush(int socket) {
+bool Output::flush(int fd, Carrier carrier) {
   while (begin_ < end_) {
-    const ssize_t sent = ::send(socket, buffer_.data() + begin_, end_ - begin_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const std::byte* const rest = buffer_.data() + begin_;
+    const std::size_t size = end_ - begin_;
+    const ssize_t sent =
+        carrier == Carrier::kSocket ? ::send(fd, rest, size, MSG_DONTWAIT | MSG_NOSIGNAL) : ::write(fd, rest, size);
     if (sent < 0) {
       if (errno == EINTR) continue;
       return errno == EAGAIN || errno == EWOULDBLOCK;

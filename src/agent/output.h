@@ -16,6 +16,9 @@ namespace brig::agent {
 /// The exit code for a peer that broke the protocol (EX_SOFTWARE of sysexits.h).
 inline constexpr int kBrokenPeer = 70;
 
+/// What carries the host's bytes: a socket for both directions, or a non-blocking pipe for each.
+enum class Carrier : std::uint8_t { kSocket, kPipes };
+
 class Output {
  public:
   /// The answer to any one frame fits in this.
@@ -37,8 +40,8 @@ class Output {
   std::span<std::byte> data_room(std::size_t limit);
   void commit_data(std::uint32_t channel, guest::Stream stream, std::size_t length);
 
-  /// Sends what the socket takes. False if the host is gone.
-  [[nodiscard]] bool flush(int socket);
+  /// Sends what `fd` takes. False if the host is gone.
+  [[nodiscard]] bool flush(int fd, Carrier carrier);
 
  private:
   void make_contiguous(std::size_t wanted);

@@ -516,8 +516,8 @@ void report(std::uint32_t step, int os_error) {
   ::_exit(71);  // EX_OSERR (sysexits.h)
 }
 
-/// Reads the plan, performs it, says so, and waits for the word to begin.
-void serve_plan_or_die() {
+/// Reads the plan, performs it, says so, waits for the word to begin, and closes descriptors from `first_closed` on.
+void serve_plan_or_die(unsigned first_closed = static_cast<unsigned>(kChannelFd + 1)) {
   std::uint32_t size = 0;
   if (!read_exactly(reinterpret_cast<char*>(&size), sizeof size) || size > sizeof plan_buffer)
     die(kPlanUnreadable, EBADMSG);
@@ -527,7 +527,7 @@ void serve_plan_or_die() {
   report(kPlanDone, 0);
   char go = 0;
   if (!read_exactly(&go, 1)) ::_exit(71);
-  ::syscall(SYS_close_range, static_cast<unsigned>(kChannelFd + 1), ~0U, 0U);
+  ::syscall(SYS_close_range, first_closed, ~0U, 0U);
   ::umask(022);
 }
 
@@ -614,6 +614,14 @@ void change_identity_or_die(char* program) {
   const PlanReport failed{.step = kIdentityUnchanged, .os_error = error};
   (void)!::write(STDIN_FILENO, &failed, sizeof failed);
   ::_exit(71);
+}
+
+void execute_stdio_or_die() {
+  const bool is_moved =
+      ::dup3(STDIN_FILENO, kPlanFd, O_CLOEXEC) >= 0 && ::dup3(STDOUT_FILENO, kReportFd, O_CLOEXEC) >= 0;
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (!is_moved || null < 0 || ::dup2(null, STDERR_FILENO) < 0) ::_exit(71);
+  serve_plan_or_die(static_cast<unsigned>(STDERR_FILENO + 1));
 }
 
 }  // namespace brig::runtimes::process

@@ -24,6 +24,10 @@ void execute_inside_or_die();
 /// that it was executed in, and that one was whoever runs inside.
 [[noreturn]] void change_identity_or_die(char* program);
 
+/// The same where a pipe each way is all there is: 0 brings the plan and then the channel's bytes, 1 takes the report
+/// and what the channel sends. Both stay open.
+void execute_stdio_or_die();
+
 /// Performs the steps of an encoded plan in this process, which then has done with every descriptor it opened on the
 /// way, or ends: kPlanDone, or which step failed with which errno.
 PlanReport perform_plan(std::span<const char> bytes);

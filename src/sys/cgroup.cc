@@ -307,6 +307,57 @@ Result<Cgroup> Cgroup::create(const CgroupTree& tree, const std::string& name, c
   return group;
 }
 
+namespace {
+
+/// The folder that shows the group `path` of a hierarchy of which only `root` may be mounted; empty if it is outside.
+std::string folder_of(const Hierarchy& hierarchy, std::string_view path, const std::string& prefix) {
+  std::string_view below = path;
+  if (hierarchy.root != "/") {
+    if (!below.starts_with(hierarchy.root)) return {};
+    below.remove_prefix(hierarchy.root.size());
+  }
+  if (below.find("/..") != std::string_view::npos) return {};  // beyond our own cgroup namespace
+  std::string folder = prefix + hierarchy.mount_point + std::string(below);
+  return ::access(folder.c_str(), F_OK) == 0 ? folder : std::string();
+}
+
+}  // namespace
+
+Result<Cgroup> Cgroup::find(std::string_view mountinfo, std::string_view cgroup, const std::string& root) {
+  Cgroup group;
+  group.is_borrowed_ = true;
+  std::string v2;
+  for (const Hierarchy& hierarchy : parse_mountinfo(mountinfo)) {
+    for (std::string_view line : split(cgroup, '\n')) {  // "4:memory:/path", "0::/path" (cgroups(7))
+      const std::size_t first = line.find(':');
+      const std::size_t second = line.find(':', first + 1);
+      if (first == std::string_view::npos || second == std::string_view::npos) continue;
+      const auto names = split(line.substr(first + 1, second - first - 1), ',');
+      const std::string folder = folder_of(hierarchy, line.substr(second + 1), root);
+      if (folder.empty()) continue;
+      if (hierarchy.is_v2 && names.empty()) v2 = folder;
+      const auto take = [&](std::string_view name, std::string& place) {
+        if (hierarchy.controllers.contains(name) && std::ranges::find(names, name) != names.end()) place = folder;
+      };
+      take("memory", group.memory_);
+      take("pids", group.pids_);
+      take("cpu", group.cpu_);
+    }
+  }
+  if (group.memory_.empty() && !v2.empty()) {
+    group.is_v2_ = true;
+    group.memory_ = group.pids_ = group.cpu_ = v2;
+  }
+  if (group.memory_.empty() || group.pids_.empty() || group.cpu_.empty())
+    return Error(Code::kUnavailable, "the process's groups cannot be found below /sys/fs/cgroup");
+  return group;
+}
+
+Result<Cgroup> Cgroup::of_process(pid_t pid) {
+  const std::string mountinfo = TRY(read_file("/proc/self/mountinfo", 4 << 20));
+  return find(mountinfo, TRY(read_file("/proc/" + std::to_string(pid) + "/cgroup", kControlFileLimit)));
+}
+
 Cgroup::~Cgroup() { (void)destroy(); }  // what stays behind is found by the next sweep
 
 Result<CgroupLimits> Cgroup::read_limits() const {
@@ -407,6 +458,7 @@ Result<> Cgroup::make_freezer() {
 Result<> Cgroup::destroy() {
   join_files_.clear();
   clone_target_.reset();
+  if (is_borrowed_) return {};
   std::set<std::string> folders{memory_, pids_, cpu_, freezer_};
   const std::string& v2 = is_v2_ ? memory_ : freezer_;
   Result<> worst;

@@ -5,6 +5,8 @@
 /// read and removed by one owner. v1 has one folder per controller, v2 one in all; callers see no difference, except
 /// how a process gets in: v2 by clone3 (`clone_target`), v1 by writing "0" to `join_files` from inside, which takes no
 /// global lock (moving another process by its pid does, and waits 8–25 ms at random).
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -74,6 +76,12 @@ class Cgroup {
   /// Removes the group if destroy() was not called; failures are left to sweep_cgroups().
   ~Cgroup();
 
+  /// The group that somebody else has put a process in, to be read only: nothing of it is ever changed or removed.
+  /// kUnavailable if it cannot be found from here.
+  static Result<Cgroup> of_process(pid_t pid);
+  /// The same from the texts of /proc/self/mountinfo and of the process's /proc/PID/cgroup; `root` as above.
+  static Result<Cgroup> find(std::string_view mountinfo, std::string_view cgroup, const std::string& root = "");
+
   /// v1 and hybrid: open `tasks` files, one per controller; empty on v2.
   [[nodiscard]] const std::vector<Fd>& join_files() const { return join_files_; }
   /// v2: the open folder for clone3; not open on v1.
@@ -102,6 +110,7 @@ class Cgroup {
   Cgroup() = default;
   Result<> make_freezer();
   bool is_v2_ = false;
+  bool is_borrowed_ = false;  ///< somebody else's
   std::string memory_;
   std::string pids_;
   std::string cpu_;

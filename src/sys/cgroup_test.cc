@@ -110,6 +110,33 @@ TEST_F(FakeTree, V2GroupIsLimitedWithoutSwapAndReadBack) {
   EXPECT_FALSE(fs::exists(root_ + top + "/brig/one")) << "all or nothing";
 }
 
+TEST_F(FakeTree, SomebodyElsesGroupIsFoundReadAndLeftAlone) {
+  file("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "1048576\n");
+  file("/sys/fs/cgroup/memory/docker/abc/memory.oom_control", "oom_kill_disable 0\noom_kill 3\n");
+  file("/sys/fs/cgroup/pids/docker/abc/pids.max", "17\n");
+  file("/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "50000\n");
+  {
+    const auto group = Cgroup::find(
+        kV1, "3:cpu,cpuacct:/docker/abc\n2:pids:/docker/abc\n1:memory:/docker/abc\n0::/docker/abc\n", root_);
+    ASSERT_TRUE(group.has_value()) << group.error().message();
+    const auto limits = group->read_limits();
+    ASSERT_TRUE(limits.has_value());
+    EXPECT_EQ(*limits, (CgroupLimits{.memory = mebibytes(1), .pids = 17, .cpu_millis = 500}));
+    EXPECT_EQ(group->counters().memory_kills, 3U);
+  }
+  EXPECT_TRUE(fs::exists(root_ + "/sys/fs/cgroup/memory/docker/abc"));
+  EXPECT_FALSE(Cgroup::find(kV1, "1:memory:/docker/none\n", root_).has_value());
+  EXPECT_FALSE(Cgroup::find(kV1, "1:memory:/../../docker/abc\n", root_).has_value());
+}
+
+TEST_F(FakeTree, SomebodyElsesV2GroupIsFoundBelowWhatIsMounted) {
+  file("/sys/fs/cgroup/docker-abc.scope/memory.events", "oom_kill 2\n");
+  const auto group = Cgroup::find("30 20 0:26 /system.slice /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+                                  "0::/system.slice/docker-abc.scope\n", root_);
+  ASSERT_TRUE(group.has_value()) << group.error().message();
+  EXPECT_EQ(group->counters().memory_kills, 2U);
+}
+
 TEST_F(FakeTree, AFrozenV2GroupIsWaitedFor) {
   file("/group/cgroup.freeze", "0");
   file("/group/cgroup.events", "populated 1\nfrozen 1\n");

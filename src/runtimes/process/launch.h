@@ -69,7 +69,7 @@ struct Ready {
 };  ///< built, verified, serving
 struct Failed {
   Error error;
-};  ///< nothing was left behind
+};  ///< nothing was left behind; or, after Ready, the last message: how the sandbox was lost
 struct Answer {
   std::uint32_t serial = 0;
   std::optional<Error> error;  ///< why it was not done

@@ -54,23 +54,6 @@ Result<OpenedMount> open_mount(const policy::Mount& wanted) {
   return opened;
 }
 
-LaunchRequest request_for(const runtime::CellSpec& spec, Wall wall) {
-  const policy::Limits& limits = spec.policy.limits;
-  LaunchRequest request;
-  request.id = spec.id;
-  request.wall = wall;
-  request.memory = limits.memory;
-  request.cpu_millis = limits.cpu_millis;
-  request.pids = limits.pids + 1;  // the agent is not the guest's
-  request.open_files = limits.open_files;
-  if (limits.cpu_time.has_value())
-    request.cpu_seconds = static_cast<std::uint64_t>((limits.cpu_time->count() + 999) / 1000);
-  request.disk = limits.disk;
-  request.inodes = limits.inodes;
-  request.lifetime = spec.lifetime;
-  return request;
-}
-
 /// What the root is made from, in the order of launch.h; and says so in the request.
 Result<std::vector<Fd>> open_root(const runtime::CellSpec& spec, LaunchRequest& request) {
   std::vector<Fd> fds;
@@ -275,6 +258,23 @@ class LaunchedRuntime final : public runtime::Runtime {
 };
 
 }  // namespace
+
+LaunchRequest request_for(const runtime::CellSpec& spec, Wall wall) {
+  const policy::Limits& limits = spec.policy.limits;
+  LaunchRequest request;
+  request.id = spec.id;
+  request.wall = wall;
+  request.memory = limits.memory;
+  request.cpu_millis = limits.cpu_millis;
+  request.pids = limits.pids + 1;  // the agent is not the guest's
+  request.open_files = limits.open_files;
+  if (limits.cpu_time.has_value())
+    request.cpu_seconds = static_cast<std::uint64_t>((limits.cpu_time->count() + 999) / 1000);
+  request.disk = limits.disk;
+  request.inodes = limits.inodes;
+  request.lifetime = spec.lifetime;
+  return request;
+}
 
 std::unique_ptr<runtime::Runtime> make_launched_runtime(LauncherOptions options, Face face) {
   return std::make_unique<LaunchedRuntime>(std::move(options), std::move(face));

@@ -31,6 +31,9 @@ struct Face {
   std::function<std::vector<std::string>(const policy::Limits& limits, const HostReport& host)> weaknesses;
 };
 
+/// What is asked of whoever makes the sandbox, but for what is shown in it.
+LaunchRequest request_for(const runtime::CellSpec& spec, Wall wall);
+
 /// Starts brig-launch at once; if that fails, create() says so. Its tasks run on whatever io_context awaits them; one
 /// thread.
 std::unique_ptr<runtime::Runtime> make_launched_runtime(LauncherOptions options, Face face);

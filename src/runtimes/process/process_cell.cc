@@ -52,10 +52,11 @@ struct Control {
   std::string id;
   Fd socket;  ///< to the warden, which takes one question at a time from us; its end is the sandbox's
   sys::CgroupTree cgroups;
-  Deadline deadline;       ///< as the warden has last confirmed
-  bool is_ending = false;  ///< somebody destroys it: nobody else may begin to ask
-  bool is_lost = false;    ///< there is no report and will be none
-  bool is_busy = false;    ///< a task asks, or reads what the warden says
+  Deadline deadline;              ///< as the warden has last confirmed
+  bool is_ending = false;         ///< somebody destroys it: nobody else may begin to ask
+  bool is_lost = false;           ///< there is no report and will be none
+  std::optional<Error> why_lost;  ///< as the warden has said it; none if it could not
+  bool is_busy = false;           ///< a task asks, or reads what the warden says
   std::uint32_t serial = 0;
   std::optional<runtime::CellReport> report;  ///< the last one: the sandbox is gone
   std::optional<Notifier> changed;            ///< once a task waits
@@ -99,6 +100,10 @@ Task<Answer> exchange(std::shared_ptr<Control> control, AskMessage question) {
       control->report = ended->report;
       co_return gone();
     }
+    if (auto* failed = std::get_if<Failed>(&reply)) {
+      control->why_lost = std::move(failed->error);
+      co_return gone();
+    }
     auto* answer = std::get_if<Answer>(&reply);
     if (answer == nullptr) co_return Error(Code::kInternal, "brig-launch answered out of order");
     if (answer->serial != question.serial) continue;  // to somebody who did not wait for it
@@ -133,22 +138,23 @@ Task<runtime::CellReport> end(std::shared_ptr<Control> control) {
     CO_TRY_VOID(co_await wait_for_change(control));
   }
   if (control->report.has_value()) co_return *control->report;
-  if (control->is_lost) co_return lost();
+  if (control->is_lost) co_return control->why_lost.value_or(lost());
   const Turn turn(control);
   while (true) {
     auto reply = co_await next_reply(control->socket.ref());
     if (!reply.has_value() && reply.error().code() == Code::kCancelled) co_return std::move(reply).error();
     if (!reply.has_value()) break;
+    if (auto* failed = std::get_if<Failed>(&*reply)) control->why_lost = std::move(failed->error);
     const auto* ended = std::get_if<Ended>(&*reply);
     if (ended == nullptr) continue;
     control->report = ended->report;
     co_return *control->report;
   }
   // The warden was killed, by the kernel's timer or by somebody. Its sandbox died with it.
-  const bool has_expired = has_passed(control->deadline);
+  const bool has_expired = has_passed(control->deadline) && !control->why_lost.has_value();
   if (control->cgroups.has_all()) CO_TRY_VOID(co_await remove_groups(control));
   control->is_lost = !has_expired;
-  if (control->is_lost) co_return lost();
+  if (control->is_lost) co_return control->why_lost.value_or(lost());
   control->report = runtime::CellReport{.has_expired = true};
   co_return *control->report;
 }

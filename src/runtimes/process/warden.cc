@@ -9,14 +9,12 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -24,8 +22,8 @@
 #include "base/check.h"
 #include "runtimes/process/attest.h"
 #include "runtimes/process/compile.h"
-#include "runtimes/process/deadline.h"
 #include "runtimes/process/disk_scratch.h"
+#include "runtimes/process/end_of_life.h"
 #include "runtimes/process/idmap.h"
 #include "runtimes/process/image_mount.h"
 #include "runtimes/process/plan_wire.h"
@@ -52,41 +50,6 @@ void send_reply(FdRef control, const Reply& reply) {
   const std::string bytes = encode(reply);
   (void)sys::send_message(control, std::as_bytes(std::span(bytes)));
 }
-
-/// Ends this process (SIGKILL, which works also while it is stopped) some time after a deadline that the warden itself
-/// should have kept. The kernel removes it with the process.
-class EndOfLife {
- public:
-  /// From now on; 0 = never. On failure the old deadline stays.
-  Result<> set(Milliseconds lifetime) {
-    if (!timer_.has_value() && lifetime.count() == 0) return {};
-    if (!timer_.has_value()) {
-      sigevent event{};
-      event.sigev_notify = SIGEV_SIGNAL;
-      event.sigev_signo = SIGKILL;
-      timer_t timer = nullptr;
-      if (::timer_create(CLOCK_BOOTTIME, &event, &timer) < 0) return Error::last_system("create the end-of-life timer");
-      timer_ = timer;
-    }
-    const Milliseconds total = lifetime.count() == 0 ? Milliseconds(0) : lifetime + kGrace;
-    itimerspec when{};
-    when.it_value.tv_sec = total.count() / 1000;
-    when.it_value.tv_nsec = total.count() % 1000 * 1'000'000;
-    if (::timer_settime(*timer_, 0, &when, nullptr) < 0) return Error::last_system("arm the end-of-life timer");
-    deadline_ = deadline_after(lifetime);
-    return {};
-  }
-  [[nodiscard]] bool is_over() const { return has_passed(deadline_); }
-  /// What poll() may wait for: -1 = for ever.
-  [[nodiscard]] int patience() const {
-    if (!deadline_.has_value()) return -1;
-    return static_cast<int>(std::clamp<std::int64_t>((*deadline_ - since_boot()).count(), 0, INT_MAX));
-  }
-
- private:
-  std::optional<timer_t> timer_;
-  Deadline deadline_;
-};
 
 OutsideIds outside_ids(const HostReport& host, bool is_builder) {
   if (is_builder) return {.uid = kFirstBuilderId, .gid = kFirstBuilderId};
@@ -134,7 +97,7 @@ class Warden {
   sys::Child child_;
   Milliseconds cpu_{0};
   sys::CgroupCounters counters_;
-  EndOfLife end_of_life_;
+  EndOfLife end_of_life_{kGrace};
   bool has_expired_ = false;
 };
 

@@ -11,6 +11,10 @@
 namespace brig::service {
 namespace {
 
+/// Modes of copies.
+constexpr std::uint16_t kReadable = 0444;
+constexpr std::uint16_t kProgram = 0555;
+
 Result<Fd> open_file(const policy::Mount& mount) {
   const std::string what = "show " + printable(mount.from.text());
   // Not waiting for a pipe's other end.
@@ -35,8 +39,12 @@ Task<std::size_t> read_piece(FdRef file, std::span<std::byte> buffer) {
 
 Result<Copies> Copies::open(const std::vector<policy::Mount>& mounts) {
   Copies copies;
-  for (const policy::Mount& mount : mounts)
-    copies.files_.push_back({.contents = TRY(open_file(mount)), .to = mount.to});
+  for (const policy::Mount& mount : mounts) {
+    Fd file = TRY(open_file(mount));
+    struct stat about{};
+    const bool is_program = ::fstat(file.get(), &about) == 0 && (about.st_mode & S_IXOTH) != 0;
+    copies.files_.push_back({.contents = std::move(file), .to = mount.to, .is_program = is_program});
+  }
   return copies;
 }
 
@@ -45,7 +53,7 @@ Task<> Copies::write(guest::Session& session) const {
     const FdRef from = file.contents.ref();
     auto written =
         co_await session.write_file(file.to, [from](std::span<std::byte> buffer) { return read_piece(from, buffer); },
-                                    {.mode = 0444, .creates_parents = true});
+                                    {.mode = file.is_program ? kProgram : kReadable, .creates_parents = true});
     if (!written) co_return std::move(written).error().context("copy into the sandbox as " + file.to.text());
   }
   co_return Result<>();

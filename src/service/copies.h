@@ -25,6 +25,7 @@ class Copies {
   struct File {
     Fd contents;
     GuestPath to;
+    bool is_program = false;  ///< it may be executed
   };
   std::vector<File> files_;
 };

@@ -26,6 +26,7 @@ constinit const Probe k118CgroupPath = {
     .refusal = "the sandbox has a cgroup namespace of its own",
     .run = run,
     .needs = "a caller in a cgroup below the root",
+    .weakness = "cgroups:",
 };
 
 }  // namespace brig::attack::probes

@@ -28,6 +28,7 @@ constinit const Probe k321SetIdMounts = {
     .cve = "",
     .refusal = "every mount is nosuid",
     .run = run,
+    .weakness = "set-id:",
     .own_kernel = "its own kernel does not show the flag; no new privileges come of a set-id file",
 };
 

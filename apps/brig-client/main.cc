@@ -1,5 +1,5 @@
-/// brig-client: `brig run --runtime remote`, `brig sandbox`, `brig keys`, `brig attack --api` and `brig bench --api`,
-/// which talk to a daemon.
+/// brig-client: what of brig talks HTTP, to a daemon or an engine: `brig run --runtime remote`, `docker` and `podman`,
+/// `brig doctor`, `brig sandbox`, `brig keys`, `brig attack --api` and `brig bench --api`.
 #include <csignal>
 #include <exception>
 #include <string>
@@ -17,12 +17,15 @@ int run(const brig::client::Words& words) {
   if (name == "bench") return brig::client::cmd_bench(rest);
   if (name == "sandbox") return brig::client::cmd_sandbox(rest);
   if (name == "keys") return brig::client::cmd_keys(rest);
-  if (name == "attack") return brig::client::cmd_attack(rest);
+  if (name == "attack") return brig::cli::cmd_attack(rest);
+  if (name == "doctor") return brig::cli::cmd_doctor(rest);
   return brig::cli::usage_error(
       "brig-client is started by brig sandbox, brig keys, brig attack --api and brig bench --api");
 }
 
 }  // namespace
+
+int brig::cli::cmd_attack_api(const Arguments& arguments) { return client::cmd_attack(arguments); }
 
 int main(int count, char** words) {
   std::signal(SIGPIPE, SIG_IGN);  // writes answer EPIPE

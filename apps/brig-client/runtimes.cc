@@ -1,9 +1,13 @@
 #include "../brig/runtimes.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "remote.h"
+#include "runtimes/engine/engine_runtime.h"
+#include "runtimes/oci/oci_runtime.h"
 #include "runtimes/remote/e2b_runtime.h"
 #include "runtimes/remote/remote_runtime.h"
 #include "sys/file.h"
@@ -46,12 +50,26 @@ Result<std::unique_ptr<runtime::Runtime>> make_remote(const RemoteFlags& remote)
   return runtimes::remote::make_remote_runtime({.url = url, .key = std::move(key), .is_trusted = remote.is_trusted});
 }
 
+std::vector<runtime::Walls::Offer> own_walls(Use use) {
+  return runtimes::oci::launched_walls([use]() -> Result<runtimes::process::LauncherOptions> {
+    return runtimes::process::LauncherOptions{.launcher = TRY(find_helper("brig-launch")),
+                                              .is_single_use = use == Use::kOnce};
+  });
+}
+
 }  // namespace
 
-std::optional<int> run_elsewhere(const std::string& /*wall*/, const Arguments& /*arguments*/) { return {}; }
+std::optional<int> run_elsewhere(const std::string& /*wall*/, const std::string& /*command*/,
+                                 const Arguments& /*arguments*/) {
+  return {};
+}
 
-runtime::Walls make_walls(Use /*use*/, const RemoteFlags& remote) {
-  std::vector<runtime::Walls::Offer> offers;
+runtime::Walls make_own_walls(Use use) { return runtime::Walls(own_walls(use)); }
+
+runtime::Walls make_walls(Use use, const RemoteFlags& remote) {
+  std::vector<runtime::Walls::Offer> offers = own_walls(use);
+  for (auto& engine : runtimes::engine::engine_walls([] { return find_helper("brig-init"); }))
+    offers.push_back(std::move(engine));
   offers.push_back({"remote", [remote] { return make_remote(remote); }});
   return runtime::Walls(std::move(offers));
 }

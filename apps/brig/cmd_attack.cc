@@ -127,6 +127,10 @@ int cmd_attack(const Arguments& arguments) {
     return usage_error("no probe's name or group contains \"" + printable(filter) + "\" (brig attack --list)");
   if (o.is_list) return say(attack::list(chosen));
   if (o.language && !o.corpus) return usage_error("--lang needs --corpus");
+  if (o.runtime == "remote") return usage_error("another Brig's walls are attacked there, or over its API: --api");
+  if (o.runtime) {
+    if (const auto code = run_elsewhere(*o.runtime, "attack", arguments)) return *code;
+  }
   const auto program = find_helper("brig-probe");
   if (!program) return fail(program.error());
 

@@ -1,6 +1,9 @@
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "command.h"
@@ -29,7 +32,7 @@ int become(const std::string& name, const Arguments& arguments) {
   return runtime::kFailedExitCode;
 }
 
-int become_client(const char* command, const Arguments& arguments) {
+int become_client(const std::string& command, const Arguments& arguments) {
   Arguments words{command};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return become("brig-client", words);
@@ -37,15 +40,17 @@ int become_client(const char* command, const Arguments& arguments) {
 
 }  // namespace
 
-std::optional<int> run_elsewhere(const std::string& runtime, const Arguments& arguments) {
-  if (runtime != "remote") return {};
-  return become_client("run", arguments);
+std::optional<int> run_elsewhere(const std::string& wall, const std::string& command, const Arguments& arguments) {
+  constexpr std::array<std::string_view, 3> kElsewhere{"docker", "podman", "remote"};
+  if (std::ranges::find(kElsewhere, wall) == kElsewhere.end()) return {};
+  return become_client(command, arguments);
 }
 
 int cmd_serve(const Arguments& arguments) { return become("brigd", arguments); }
 int cmd_bench_api(const Arguments& arguments) { return become_client("bench", arguments); }
 int cmd_template(const Arguments& arguments) { return become("brig-template", arguments); }
 int cmd_sandbox(const Arguments& arguments) { return become_client("sandbox", arguments); }
+int cmd_doctor(const Arguments& arguments) { return become_client("doctor", arguments); }
 int cmd_keys(const Arguments& arguments) { return become_client("keys", arguments); }
 int cmd_attack_api(const Arguments& arguments) { return become_client("attack", arguments); }
 

@@ -92,7 +92,7 @@ std::string choice_of(runtime::Walls& walls, std::string_view how) {
 }
 
 Choices find_choices() {
-  runtime::Walls walls = make_walls(Use::kOften);
+  runtime::Walls walls = make_own_walls(Use::kOften);
   return {.usual = choice_of(walls, policy::kFastest), .strongest = choice_of(walls, policy::kStrongest)};
 }
 
@@ -212,9 +212,12 @@ int cmd_doctor(const Arguments& arguments) {
 
   std::vector<Wall> walls;
   bool is_ready = false;
+  const std::vector<std::string> own = make_own_walls(Use::kOnce).names();
   for (const std::string& name : make_walls(Use::kOnce).names()) {
+    if (name == "remote") continue;  // where the other Brig is, nobody has said
     walls.push_back(examine(name));
-    is_ready = is_ready || walls.back().probe.is_available;
+    const bool is_own = std::ranges::find(own, name) != own.end();
+    is_ready = is_ready || (is_own && walls.back().probe.is_available);
   }
   const auto languages = find_languages();
   const Choices choices = find_choices();

@@ -353,7 +353,7 @@ int cmd_run(const Arguments& arguments) {
     const std::string text = o.is_json ? policy::explain_json(*policy) + "\n" : policy::explain(*policy);
     return write_all(STDOUT_FILENO, text) ? 0 : runtime::kFailedExitCode;
   }
-  if (const auto code = run_elsewhere(policy->runtime, arguments)) return *code;
+  if (const auto code = run_elsewhere(policy->runtime, "run", arguments)) return *code;
   if (const auto shown = check_sources(*policy, places); !shown) return usage_error(printable(shown.error().message()));
   auto source = read_source(o.source, policy->mounts);
   if (!source) return usage_error(source.error().message());

@@ -23,12 +23,16 @@ struct RemoteFlags {
   bool is_trusted = false;
 };
 
-/// Becomes the program that has a wall which this one has not (it needs HTTP), with `brig run`'s arguments; returns
-/// only if it cannot, with an exit code. Nothing if the wall, if it is one, is here.
-std::optional<int> run_elsewhere(const std::string& wall, const Arguments& arguments);
+/// Becomes the program that has a wall which this one has not (it needs HTTP), with `command` (run, attack) and its
+/// arguments; returns only if it cannot, with an exit code. Nothing if the wall, if it is one, is here.
+std::optional<int> run_elsewhere(const std::string& wall, const std::string& command, const Arguments& arguments);
 
-/// Fastest first. Each is made when it is first looked at; kNotFound then if Brig's own helper programs are not where
-/// they were installed.
+/// Those that this program has, fastest first. Each is made when it is first looked at; kNotFound then if Brig's own
+/// helper programs are not where they were installed.
 runtime::Walls make_walls(Use use, const RemoteFlags& remote = {});
+
+/// Brig's own: those among which is chosen when nobody names one. Somebody else's daemon, or machine, is used only by
+/// name.
+runtime::Walls make_own_walls(Use use);
 
 }  // namespace brig::cli

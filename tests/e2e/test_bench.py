@@ -60,7 +60,8 @@ class Walls(unittest.TestCase):
         done = self.bench("--runtime", "all", "--json", "-n", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(set(glob.glob(FOLDERS)) - before, set())
-        works = {wall["runtime"] for wall in json.loads(subprocess.run([BRIG, "doctor", "--json"], capture_output=True).stdout)["walls"] if wall["is_available"]}
+        works = {wall["runtime"] for wall in json.loads(subprocess.run([BRIG, "doctor", "--json"], capture_output=True).stdout)["walls"]
+                 if wall["is_available"] and wall["runtime"] not in ("docker", "podman")}
         cases = {case["case"]: case for case in json.loads(done.stdout)["cases"]}
         self.assertEqual(set(cases), works)
         for wall, peer in (("process", "bwrap"), ("container", "runc run"), ("gvisor", "runsc run")):

@@ -10,6 +10,7 @@ brig_proof(signals 120)
 brig_proof(rootless 120)
 brig_proof(mounts 120)
 brig_proof(walls 300)
+brig_proof(engines 600)
 
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")  # it reads and writes registers
   brig_test(fault_test DEPS brig_runtimes_process brig_guest SOURCES fault_test.cc LABEL root TIMEOUT 300)

@@ -1,0 +1,1 @@
+brig_fuzz(engine_fuzz DEPS brig_runtimes_engine)

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -35,6 +36,12 @@ bool is_disk_full() {
 
 std::uint64_t microseconds(const timeval& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
+}
+
+/// Bytes that a reader would find in a pipe.
+std::size_t waiting_in(int fd) {
+  int count = 0;
+  return fd >= 0 && ::ioctl(fd, FIONREAD, &count) == 0 && count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
 }  // namespace
@@ -348,16 +355,20 @@ void Channel::finish_if_over(Output& output) {
   close();
 }
 
-void Channel::pump(Source& source, Output& output) {
-  if (source.fd < 0 || to_host_ == 0 || output.room() < kPumpRoom) return;
-  const std::span<std::byte> room = output.data_room(to_host_);
+/// How many bytes of it went to the host.
+std::size_t Channel::pump(Source& source, Output& output, std::size_t most) {
+  if (source.fd < 0 || to_host_ == 0 || output.room() < kPumpRoom) return 0;
+  const std::span<std::byte> room = output.data_room(std::min<std::size_t>(to_host_, most));
   const ssize_t count = ::read(source.fd, room.data(), room.size());
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (count < 0 && kind_ == Kind::kDial) return fail(errno, "read", output);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+  if (count < 0 && kind_ == Kind::kDial) {
+    fail(errno, "read", output);
+    return 0;
+  }
   if (count > 0) {
     output.commit_data(id_, source.stream, static_cast<std::size_t>(count));
     to_host_ -= static_cast<std::uint32_t>(count);
-    return;
+    return static_cast<std::size_t>(count);
   }
   // The end: 0 from a pipe, EIO from a terminal that nobody has open any more.
   if (has_terminal_ && source.stream == Stream::kOut) close_stdin();
@@ -365,6 +376,21 @@ void Channel::pump(Source& source, Output& output) {
   source.fd = -1;
   output.send_end(id_, source.stream);
   finish_if_over(output);
+  return 0;
+}
+
+/// What was printed before a result goes before it: of the results only so much is read as was there before the other
+/// streams were read as far as they were filled.
+void Channel::pump_results(Source& results, Output& output) {
+  const std::size_t there = waiting_in(results.fd);
+  for (Source* const printed : {&sources_[0], &sources_[1]}) {
+    for (std::size_t left = waiting_in(printed->fd); left > 0;) {
+      const std::size_t count = pump(*printed, output, left);
+      if (count == 0) return;  // no credit: the results wait as well
+      left -= count;
+    }
+  }
+  pump(results, output, std::max<std::size_t>(there, 1));  // or hear of the end
 }
 
 std::size_t Channel::poll_for(std::span<pollfd, kPollMax> fds, const Output& output) const {
@@ -415,7 +441,8 @@ void Channel::on_ready(const pollfd& ready, Output& output) {
   if ((ready.events & POLLIN) == 0 || (ready.revents & (POLLIN | POLLHUP | POLLERR)) == 0) return;
   for (Source& source : sources_) {
     if (source.fd == ready.fd) {
-      pump(source, output);
+      if (source.stream == Stream::kResults) pump_results(source, output);
+      else pump(source, output);
       return;
     }
   }

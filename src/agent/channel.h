@@ -80,7 +80,8 @@ class Channel {
   };
 
   void open(std::uint32_t id, Kind kind);
-  void pump(Source& source, Output& output);
+  std::size_t pump(Source& source, Output& output, std::size_t most = SIZE_MAX);
+  void pump_results(Source& results, Output& output);
   void flush_stdin(Output& output);
   void close_stdin();
   void drop_output(const pollfd& ready);

@@ -37,7 +37,10 @@ Sandbox::Sandbox(SandboxSpec spec, Lifecycle life, std::unique_ptr<runtime::Cell
   spool_->on_full([this] { return forget_oldest(); });
 }
 
-Sandbox::~Sandbox() { spool_->on_full({}); }
+Sandbox::~Sandbox() {
+  spool_->on_full({});
+  for (const auto& context : contexts_) context->close();
+}
 
 Sandbox::Use::Use(std::shared_ptr<Sandbox> sandbox) : sandbox_(std::move(sandbox)) {
   ++sandbox_->uses_;
@@ -127,6 +130,66 @@ Task<std::shared_ptr<Command>> Sandbox::start(CommandSpec spec, std::optional<st
   tasks_.spawn(attend(command));
   if (input && !command->end()) tasks_.spawn(command->feed(*std::move(input)));
   co_return command;
+}
+
+namespace {
+
+/// Closes a context again unless it is kept.
+struct Closing {
+  std::shared_ptr<Sandbox> sandbox;
+  std::shared_ptr<Context> context;
+  bool is_kept = false;
+
+  ~Closing() {
+    if (!is_kept) sandbox->close_context(context->spec().id);
+  }
+};
+
+}  // namespace
+
+Task<std::shared_ptr<Context>> Sandbox::open_context(ContextSpec spec) {
+  const auto self = shared_from_this();
+  CO_TRY_VOID(session());
+  if (contexts_.size() >= kContextsMax) {
+    co_return Error(Code::kExhausted, "the sandbox has " + std::to_string(kContextsMax) +
+                                          " contexts already, which is as many as it may; remove one first");
+  }
+  spec.id = std::to_string(next_context_++);
+  const std::weak_ptr<Sandbox> weak = self;
+  auto context = std::make_shared<Context>(
+      std::move(spec), spec_.policy.limits,
+      [weak]() -> Result<guest::Session*> {
+        if (const auto sandbox = weak.lock()) return sandbox->session();
+        return Error(Code::kNotFound, "the sandbox is gone");
+      },
+      [weak]() -> Task<runtime::CellReport> {
+        const auto sandbox = weak.lock();
+        if (!sandbox) co_return Error(Code::kNotFound, "the sandbox is gone");
+        co_return co_await sandbox->figures();
+      },
+      executor_);
+  // One of them from now on: whoever asks goes away, and it is closed.
+  contexts_.push_back(context);
+  Closing closing{.sandbox = self, .context = context};
+  auto opened = co_await context->open();
+  if (!opened) co_return std::move(opened).error();
+  CO_TRY_VOID(expect_alive());
+  closing.is_kept = true;
+  co_return context;
+}
+
+std::shared_ptr<Context> Sandbox::find_context(std::string_view id) const {
+  const auto found =
+      std::ranges::find(contexts_, id, [](const auto& one) -> const std::string& { return one->spec().id; });
+  return found == contexts_.end() ? nullptr : *found;
+}
+
+bool Sandbox::close_context(std::string_view id) {
+  const auto context = find_context(id);
+  if (!context) return false;
+  std::erase(contexts_, context);
+  context->close();
+  return true;
 }
 
 Task<> Sandbox::attend(std::shared_ptr<Command> command) {
@@ -271,6 +334,7 @@ Task<> Sandbox::end(EndReason reason, std::string detail) {
     command->abandon(cause_for_commands(reason), "the sandbox ended: " + std::string(to_string(reason)));
     on_command_end_(*this, *command);
   }
+  for (const auto& context : std::exchange(contexts_, {})) context->close();
   auto destroyed = co_await with_timeout(kDestroyLimit, cell_->destroy(), "removing the sandbox");
   session_.reset();
   cell_.reset();

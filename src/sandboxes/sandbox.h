@@ -18,6 +18,7 @@
 #include "policy/policy.h"
 #include "runtime/runtime.h"
 #include "sandboxes/command.h"
+#include "sandboxes/context.h"
 #include "sandboxes/lifecycle.h"
 
 namespace brig::sandboxes {
@@ -28,6 +29,8 @@ inline constexpr std::size_t kEndedCommandsMax = 100;
 inline constexpr std::size_t kEndedBytesMax = std::size_t{1} << 20;  ///< of memory, but for the last one
 /// Commands that run at once.
 inline constexpr std::size_t kCommandsMax = 256;
+/// Contexts at once: each is an interpreter.
+inline constexpr std::size_t kContextsMax = 32;
 
 struct SandboxSpec {
   std::string id;
@@ -119,6 +122,12 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   Task<std::shared_ptr<Command>> start(CommandSpec spec, std::optional<std::string> input = {});
   [[nodiscard]] std::shared_ptr<Command> find_command(std::string_view id) const;
   [[nodiscard]] std::vector<std::shared_ptr<Command>> commands() const;
+  /// Starts an interpreter and waits until it is ready; `spec` has no id yet.
+  Task<std::shared_ptr<Context>> open_context(ContextSpec spec);
+  [[nodiscard]] std::shared_ptr<Context> find_context(std::string_view id) const;
+  [[nodiscard]] const std::vector<std::shared_ptr<Context>>& contexts() const { return contexts_; }
+  /// Ends it; false if there is none of that id.
+  bool close_context(std::string_view id);
   /// Suspends until one of its commands starts, prints or ends, or the sandbox does.
   Task<> activity();
 
@@ -159,6 +168,8 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   OnDue on_due_;
   std::vector<std::shared_ptr<Command>> commands_;  ///< by age
   std::uint64_t next_command_ = 1;
+  std::vector<std::shared_ptr<Context>> contexts_;  ///< by age, also those that are being made
+  std::uint64_t next_context_ = 1;
   runtime::CellReport known_;  ///< figures when they were last asked for
   std::size_t uses_ = 0;       ///< at this moment
   Notifier changed_;           ///< deadlines or state

@@ -1,102 +1,32 @@
 #include "service/results.h"
 
-#include <array>
-
 #include <boost/json/value.hpp>
 
-#include "json/json.h"
-
 namespace brig::service {
-namespace {
-
-bool is_mime(std::string_view text) {
-  if (text.empty() || text.size() > 100 || text.find('/') == std::string_view::npos) return false;
-  for (const char c : text) {
-    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!is_letter && std::string_view("/+-.;=_").find(c) == std::string_view::npos) return false;
-  }
-  return true;
-}
-
-std::string text_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-std::optional<RichResult> result_of(const boost::json::object& object) {
-  const auto* data = object.if_contains("data");
-  if (data == nullptr || !data->is_object() || data->get_object().empty() || data->get_object().size() > kFormsMax)
-    return {};
-  RichResult result;
-  for (const auto& [mime, form] : data->get_object()) {
-    if (!is_mime(mime) || !form.is_string()) return {};
-    result.forms.emplace_back(mime, form.get_string());
-  }
-  return result;
-}
-
-/// Whether `line` has no more values than a record may: parsed, "[0,0,…" takes many times its size. Whether it is JSON
-/// is the parser's.
-bool has_few_values(std::string_view line) {
-  constexpr std::size_t kSeparatorsMax = 4 * kFormsMax;
-  std::size_t separators = 0;
-  bool is_text = false;
-  for (std::size_t at = 0; (at = line.find_first_of(is_text ? "\"\\" : "\",:[{", at)) != std::string_view::npos; ++at) {
-    if (line[at] == '"') is_text = !is_text;
-    else if (line[at] == '\\') ++at;  // and what it escapes
-    else if (++separators > kSeparatorsMax) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
-const std::string* RichResult::find(std::string_view mime) const {
-  for (const auto& [type, form] : forms) {
-    if (type == mime) return &form;
-  }
-  return nullptr;
-}
 
 void Results::append(std::span<const std::byte> bytes) {
-  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\n');
-    const std::string_view piece = rest.substr(0, end);
-    if (!is_skipping_ && line_.size() + piece.size() > kResultLineMax) {
-      is_skipping_ = true;
-      ++dropped_;
-      line_ = {};
-    }
-    if (!is_skipping_) line_ += piece;
-    if (end == std::string_view::npos) return;
-    finish();
-    rest.remove_prefix(end + 1);
-  }
+  lines_.append(bytes, [this](std::string_view line) { take_line(line); });
 }
 
 void Results::finish() {
-  if (!is_skipping_ && !line_.empty()) take_line(line_);
-  line_ = {};  // and its memory, which a long line would keep until the end
-  is_skipping_ = false;
+  lines_.finish([this](std::string_view line) { take_line(line); });
 }
 
 void Results::take_line(std::string_view line) {
-  if (line.size() > kResultReadMax - read_ || !has_few_values(line)) {
+  if (line.size() > kResultReadMax - read_) {
     ++dropped_;
     return;
   }
   read_ += line.size();
-  const auto record = json::parse(line, {.max_bytes = kResultLineMax, .max_depth = 4});
-  if (record && record->is_object() && kept_ + line.size() <= kResultBytesMax) {
-    const auto& object = record->get_object();
-    const std::string type = text_of(object, "type");
+  const auto record = parse_record(line);
+  if (record && kept_ + line.size() <= kResultBytesMax) {
+    const std::string type = text_of(*record, "type");
     if (type == "error" && !error_) {
-      error_ = ProgramError{text_of(object, "name"), text_of(object, "value"), text_of(object, "traceback")};
+      error_ = error_of(*record);
       kept_ += line.size();
       return;
     }
-    if (auto result = result_of(object); type == "result" && result && items_.size() < kResultsMax) {
+    if (auto result = result_of(*record); type == "result" && result && items_.size() < kResultsMax) {
       items_.push_back(*std::move(result));
       kept_ += line.size();
       return;

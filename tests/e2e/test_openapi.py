@@ -210,6 +210,7 @@ class OpenApiTest(unittest.TestCase):
         self.sandboxes()
         can_pause = self.lifecycle()
         self.commands()
+        self.contexts()
         self.copies()
         self.files()
         self.folders()
@@ -291,10 +292,19 @@ class OpenApiTest(unittest.TestCase):
         for method, path in (("GET", "/v1/snapshots/x"), ("DELETE", "/v1/snapshots/x"), ("GET", "/v1/volumes/x"), ("DELETE", "/v1/volumes/x"),
                              ("GET", "/v1/templates/builds/x"), ("GET", "/v1/templates/builds/x/logs"), ("POST", "/v1/sandboxes/x/fork")):
             self.call(404, method, path)
-        for method, path in (("POST", "/repl/sessions"), ("POST", "/repl/sessions/x/run"), ("DELETE", "/repl/sessions/x")):
-            self.call(501, method, self.at + path)
         for method, path in (("POST", "/v1/templates/build"), ("POST", "/v1/volumes"), ("POST", "/v1/me/tokens"), ("DELETE", "/v1/me/tokens/x")):
             self.call(501, method, path)
+
+    def contexts(self):
+        for place in ("/contexts", "/repl/sessions"):
+            context = self.call(201, "POST", self.at + place, {"language": "python"}).json()["id"]
+            self.call(200, "POST", "%s%s/%s/run" % (self.at, place, context), {"code": "1/0", "timeout_ms": 5000, "env": {"A": "b"}})
+            if place == "/contexts":
+                self.call(200, "GET", self.at + place)
+                self.call(204, "POST", "%s%s/%s/interrupt" % (self.at, place, context))
+                self.call(204, "POST", "%s%s/%s/restart" % (self.at, place, context))
+            self.call(204, "DELETE", "%s%s/%s" % (self.at, place, context))
+            self.call(404, "DELETE", "%s%s/%s" % (self.at, place, context))
 
     def copies(self):
         snapshot = self.call(201, "POST", self.at + "/snapshots").json()["id"]

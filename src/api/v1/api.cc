@@ -54,6 +54,7 @@ std::string_view word_of_errno(const Error& error) {
 void Api::add_to(http::Router& router) {
   add_sandbox_routes(router);
   add_command_routes(router);
+  add_context_routes(router);
   add_channel_routes(router);
   add_file_routes(router);
   add_key_routes(router);

@@ -123,6 +123,15 @@ class Api {
   Task<> attach(http::Exchange& exchange);
   Task<> logs(http::Exchange& exchange);
 
+  // context_routes.cc
+  void add_context_routes(http::Router& router);
+  Task<> open_context(http::Exchange& exchange);
+  Task<> list_contexts(http::Exchange& exchange);
+  Task<> run_cell(http::Exchange& exchange);
+  Task<> close_context(http::Exchange& exchange);
+  Task<> interrupt_context(http::Exchange& exchange);
+  Task<> restart_context(http::Exchange& exchange);
+
   // channel_routes.cc
   void add_channel_routes(http::Router& router);
   Task<> channel(http::Exchange& exchange);

@@ -33,9 +33,6 @@ struct NotYet {
 
 /// Answered with 501. Whoever builds one of these takes its line out.
 constexpr std::array kNotYet{
-    NotYet{"POST /v1/sandboxes/{id}/repl/sessions", "context_create", "code contexts are not supported yet"},
-    NotYet{"POST /v1/sandboxes/{id}/repl/sessions/{session}/run", "context_run", "code contexts are not supported yet"},
-    NotYet{"DELETE /v1/sandboxes/{id}/repl/sessions/{session}", "context_close", "code contexts are not supported yet"},
     NotYet{"POST /v1/volumes", "volume_create", "volumes are not supported"},
     NotYet{"POST /v1/me/tokens", "token_create", "keys are made where the daemon runs: brig keys create"},
     NotYet{"DELETE /v1/me/tokens/{prefix}", "token_revoke", "keys are revoked where the daemon runs: brig keys revoke"},

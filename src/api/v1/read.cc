@@ -165,6 +165,23 @@ Result<guest::TerminalSize> size_of(const Reader& at) {
   return size;
 }
 
+/// The sandbox's own variables, and over them those of the body.
+Result<std::vector<std::string>> environment(const Reader& body, const policy::Policy& policy) {
+  policy::Policy with = policy;
+  // Heard as it is printed, and not lost with a program that is ended.
+  if (std::ranges::find(with.environment, "PYTHONUNBUFFERED", &policy::Variable::name) == with.environment.end())
+    with.environment.push_back({"PYTHONUNBUFFERED", "1"});
+  for (const std::string_view key : {"env", "envs"}) {
+    if (const auto env = TRY(find(body, key))) {
+      for (policy::Variable& variable : TRY(variables(*env))) {
+        std::erase_if(with.environment, [&](const policy::Variable& old) { return old.name == variable.name; });
+        with.environment.push_back(std::move(variable));
+      }
+    }
+  }
+  return service::environment_of(with);
+}
+
 }  // namespace
 
 Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& options,
@@ -225,19 +242,7 @@ Result<ExecBody> read_exec(std::string_view body, const policy::Policy& policy, 
   if (const auto cwd = TRY(find(at, "cwd"))) exec.spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
   if (const auto user = TRY(find(at, "user")); user && TRY(user->text()) != "user" && TRY(user->text()) != "1000")
     return Error(Code::kUnsupported, "$.user: programs run as \"user\"; there is no other user in a sandbox");
-  policy::Policy with = policy;
-  // Heard as it is printed, and not lost with a program that is ended.
-  if (std::ranges::find(with.environment, "PYTHONUNBUFFERED", &policy::Variable::name) == with.environment.end())
-    with.environment.push_back({"PYTHONUNBUFFERED", "1"});
-  for (const std::string_view key : {"env", "envs"}) {
-    if (const auto env = TRY(find(at, key))) {
-      for (policy::Variable& variable : TRY(variables(*env))) {
-        std::erase_if(with.environment, [&](const policy::Variable& old) { return old.name == variable.name; });
-        with.environment.push_back(std::move(variable));
-      }
-    }
-  }
-  exec.spec.env = service::environment_of(with);
+  exec.spec.env = TRY(environment(at, policy));
   if (const auto background = TRY(find(at, "background"))) exec.is_background = TRY(background->boolean());
   if (const auto terminal = TRY(find(at, "terminal"))) {
     exec.spec.terminal = TRY(size_of(*terminal));
@@ -259,6 +264,39 @@ Result<ExecBody> read_exec(std::string_view body, const policy::Policy& policy, 
   if (const auto limit = TRY(find(at, "timeout_ms")))
     exec.spec.timeout = Milliseconds(TRY(limit->integer(1, std::int64_t{1} << 40)));
   return exec;
+}
+
+Result<sandboxes::ContextSpec> read_context(std::string_view body, const policy::Policy& policy,
+                                            const std::string& folder) {
+  const json::Value value = TRY(parse_object(body.empty() ? "{}" : body));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 4> kKnown{"language", "cwd", "env", "envs"};
+  TRY(at.only(kKnown));
+  sandboxes::ContextSpec spec{.language = &service::languages().front()};
+  if (const auto language = TRY(find(at, "language")))
+    spec.language = TRY(service::find_language(TRY(language->text())));
+  if (!folder.empty()) spec.cwd = folder;
+  if (const auto cwd = TRY(find(at, "cwd"))) spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
+  spec.env = TRY(environment(at, policy));
+  // IPython's shell takes half a second to start, ours forty milliseconds: whoever wants it says so.
+  if (std::ranges::none_of(spec.env, [](const std::string& one) { return one.starts_with("BRIG_ENGINE="); }))
+    spec.env.emplace_back("BRIG_ENGINE=stdlib");
+  return spec;
+}
+
+Result<service::Cell> read_cell(std::string_view body, const policy::Limits& limits) {
+  const json::Value value = TRY(json::parse(body, {.max_bytes = 2 * service::kCellMax}));
+  const Reader at(value);
+  static constexpr std::array<std::string_view, 5> kKnown{"code", "timeout_ms", "timeout_seconds", "env", "envs"};
+  TRY(at.only(kKnown));
+  service::Cell cell{.code = std::string(TRY(TRY(at.at("code")).text())), .timeout = limits.timeout};
+  if (const auto limit = TRY(find(at, "timeout_seconds"))) cell.timeout = TRY(seconds(*limit));
+  if (const auto limit = TRY(find(at, "timeout_ms")))
+    cell.timeout = Milliseconds(TRY(limit->integer(1, std::int64_t{1} << 40)));
+  for (const std::string_view key : {"env", "envs"}) {
+    if (const auto env = TRY(find(at, key))) cell.environment = TRY(variables(*env));
+  }
+  return cell;
 }
 
 Result<sandboxes::LifespanChange> read_lifespan(std::string_view body, const sandboxes::Lifespan& now,

@@ -10,6 +10,7 @@
 #include "image/manifest.h"
 #include "policy/policy.h"
 #include "sandboxes/command.h"
+#include "sandboxes/context.h"
 #include "sandboxes/sandboxes.h"
 
 namespace brig::api::v1 {
@@ -40,6 +41,12 @@ struct ExecBody {
 };
 /// `folder` is where it runs if it does not say; empty: /workspace.
 Result<ExecBody> read_exec(std::string_view body, const policy::Policy& policy, const std::string& folder = {});
+
+/// POST …/contexts; its id is not there yet. An empty body is {}: Python.
+Result<sandboxes::ContextSpec> read_context(std::string_view body, const policy::Policy& policy,
+                                            const std::string& folder = {});
+/// POST …/contexts/{context}/run. Without `timeout_ms` or `timeout_seconds` a cell has the policy's timeout.
+Result<service::Cell> read_cell(std::string_view body, const policy::Limits& limits);
 
 /// PATCH …/lifecycle: what is absent stays. What is no longer persistent gets `usual.ttl` unless it has one.
 Result<sandboxes::LifespanChange> read_lifespan(std::string_view body, const sandboxes::Lifespan& now,

@@ -1,0 +1,367 @@
+#include "sandboxes/context.h"
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "async/timer.h"
+#include "base/text.h"
+#include "runtime/ending.h"
+#include "runtime/exit.h"
+
+namespace brig::sandboxes {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// How long an interpreter may take until it reads requests, or to take one.
+constexpr Milliseconds kReadyLimit{20'000};
+constexpr Milliseconds kRequestLimit{20'000};
+/// How much later than the kernel itself the host interrupts a cell whose time is up.
+constexpr Milliseconds kSlack{500};
+/// How long an interrupted cell may take to end before its kernel is killed, and the kernel then. One that had not
+/// begun yet does not hear of the first interrupt.
+constexpr Milliseconds kInterruptLimit{3'000};
+constexpr Milliseconds kInterruptAgain{250};
+constexpr Milliseconds kKillLimit{2'000};
+
+Milliseconds until(Clock::time_point moment) {
+  return std::max(Milliseconds{0}, std::chrono::duration_cast<Milliseconds>(moment - Clock::now()));
+}
+
+/// So many things are kept for a caller in the order in which they came; then output is joined to what there is.
+constexpr std::size_t kEventsMax = 1'024;
+
+/// "it was ended by signal 11"
+std::string in_words(const runtime::Exit& exit) {
+  switch (exit.cause) {
+    case runtime::Cause::kExited: return "it ended with exit code " + std::to_string(exit.value);
+    case runtime::Cause::kSignalled: return "it was ended by signal " + std::to_string(exit.value);
+    default: return "it ended with " + std::string(runtime::status_of(exit));
+  }
+}
+
+}  // namespace
+
+/// A cell that waits or runs, and what its caller has not heard yet.
+struct Context::Waiting {
+  Waiting(service::Cell text, std::int64_t number, const asio::any_io_executor& executor)
+      : cell(std::move(text)), id(number), changed(executor) {}
+
+  void tell(CellEvent event) {
+    if (is_over) return;
+    is_over = event.kind == CellEvent::Kind::kEnd;
+    if (is_over) {
+      event.end.count = count;
+      event.end.dropped = dropped;
+    }
+    events.push_back(std::move(event));
+    changed.notify();
+  }
+  void print(CellEvent::Kind kind, std::string_view text) {
+    const bool is_crowded = events.size() >= kEventsMax;
+    for (auto at = events.rbegin(); at != events.rend(); ++at) {
+      if (at->kind == kind) {
+        at->text += text;
+        return;
+      }
+      if (!is_crowded) break;
+    }
+    tell({.kind = kind, .text = std::string(text)});
+  }
+  void finish(std::string status, std::optional<int> exit_code = {}) {
+    tell({.end = {.status = std::move(status), .exit_code = exit_code}});
+  }
+  void fail(service::ProgramError error) {
+    if (has_failed) return;  // once a cell
+    has_failed = true;
+    tell({.kind = CellEvent::Kind::kError, .error = std::move(error)});
+  }
+  void show(service::KernelEvent event) {
+    std::size_t bytes = 0;
+    for (const auto& [mime, form] : event.result.forms) bytes += mime.size() + form.size();
+    if (held + 1 > kHeldResultsMax || held_bytes + bytes > kHeldResultBytesMax) {
+      ++dropped;
+      return;
+    }
+    ++held;
+    held_bytes += bytes;
+    tell({.kind = CellEvent::Kind::kResult, .result = std::move(event.result), .is_main = event.is_main});
+  }
+
+  service::Cell cell;
+  std::int64_t id;
+  std::int64_t count = 0;
+  std::deque<CellEvent> events;
+  std::size_t held = 0;  ///< results in `events`
+  std::size_t held_bytes = 0;
+  std::uint64_t dropped = 0;
+  bool has_failed = false;    ///< kError was told
+  bool is_over = false;       ///< kEnd was told
+  bool is_abandoned = false;  ///< nobody listens
+  Notifier changed;
+};
+
+Context::Run::Run(std::shared_ptr<Context> context, std::shared_ptr<Waiting> cell)
+    : context_(std::move(context)), cell_(std::move(cell)) {}
+
+Context::Run::~Run() {
+  cell_->is_abandoned = true;
+  for (const CellEvent& event : cell_->events) context_->consumed(event.text.size());
+  cell_->events.clear();
+  context_->changed_.notify();
+}
+
+Task<CellEvent> Context::Run::next() {
+  const auto cell = cell_;
+  const auto context = context_;
+  while (cell->events.empty()) CO_TRY_VOID(co_await cell->changed.wait());
+  CellEvent event = std::move(cell->events.front());
+  cell->events.pop_front();
+  context->consumed(event.text.size());
+  if (event.kind == CellEvent::Kind::kResult) {
+    --cell->held;
+    for (const auto& [mime, form] : event.result.forms) cell->held_bytes -= mime.size() + form.size();
+  }
+  co_return event;
+}
+
+Context::Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures, asio::any_io_executor executor)
+    : spec_(std::move(spec)), limits_(limits), agent_(std::move(agent)), figures_(std::move(figures)),
+      executor_(executor), changed_(executor), tasks_(std::move(executor)) {}
+
+Task<> Context::open() {
+  const auto self = shared_from_this();
+  CO_TRY_VOID(co_await launch());
+  if (is_closed_) co_return Error(Code::kConflict, "the context was closed while it was made");
+  tasks_.spawn(serve());
+  co_return Result<>();
+}
+
+Result<std::unique_ptr<Context::Run>> Context::run(service::Cell cell) {
+  if (is_closed_) return Error(Code::kNotFound, "the context is closed");
+  if (queue_.size() >= kCellsMax)
+    return Error(Code::kExhausted, std::to_string(queue_.size()) + " cells wait already: wait for one of them");
+  TRY(service::run_request(0, cell));
+  auto waiting = std::make_shared<Waiting>(std::move(cell), next_cell_++, executor_);
+  queue_.push_back(waiting);
+  changed_.notify();
+  return std::make_unique<Run>(shared_from_this(), std::move(waiting));
+}
+
+void Context::interrupt() {
+  is_interrupted_ = current_ != nullptr;
+  changed_.notify();
+}
+
+void Context::restart() {
+  if (process_ && !end_) (void)process_->signal(SIGKILL);
+  if (!current_) forget_kernel();
+}
+
+void Context::close() {
+  if (is_closed_) return;
+  is_closed_ = true;
+  tasks_.cancel();
+  forget_kernel();  // and with it its process group
+  if (current_) queue_.push_front(std::exchange(current_, {}));
+  for (const auto& waiting : std::exchange(queue_, {})) {
+    waiting->fail({.name = "ContextClosed", .value = "the context was closed", .traceback = {}});
+    waiting->finish("died");
+  }
+}
+
+void Context::forget_kernel() {
+  if (process_ && !end_) (void)process_->signal(SIGKILL);
+  process_.reset();
+  end_.reset();
+  lines_ = {};
+  is_ready_ = false;
+  owed_ = 0;
+}
+
+Task<> Context::launch() {
+  const auto self = shared_from_this();
+  forget_kernel();
+  CO_TRY(const service::Launch launch, service::kernel_of(*spec_.language));
+  CO_TRY(guest::Session * agent, agent_());
+  for (const service::GuestFile& file : launch.files) {
+    auto written = agent->write_file(file.path, std::as_bytes(std::span(file.text)), {.creates_parents = true});
+    CO_TRY_VOID(co_await with_timeout(kRequestLimit, std::move(written), "writing the kernel"));
+  }
+  CO_TRY(agent, agent_());  // it may have ended meanwhile
+  auto starting = agent->exec({.argv = launch.argv,
+                               .env = spec_.env,
+                               .cwd = spec_.cwd,
+                               .has_stdin = true,
+                               .wants_results = true,
+                               .credit = guest::Credit::kManual},
+                              *this);
+  auto started = co_await with_timeout(kRequestLimit, std::move(starting), "starting the interpreter");
+  if (!started && started.error().os_error() == ENOENT)
+    co_return Error(Code::kNotFound, service::missing_interpreter(*spec_.language) + ", or no folder " + spec_.cwd);
+  if (!started) co_return std::move(started).error();
+  process_ = *std::move(started);
+  consumed(std::exchange(owed_, 0));
+  tasks_.spawn(watch(process_));
+  const auto give_up = Clock::now() + kReadyLimit;
+  while (!is_ready_ && !end_ && until(give_up).count() > 0) {
+    using namespace asio::experimental::awaitable_operators;
+    (void)co_await (changed_.wait() || sleep(until(give_up)));
+    if (!process_) co_return Error(Code::kConflict, "the context was closed while it was made");
+  }
+  if (is_ready_) co_return Result<>();
+  forget_kernel();
+  co_return Error(Code::kUnavailable, "the interpreter did not get ready");
+}
+
+/// Hears of the kernel's end.
+Task<> Context::watch(std::shared_ptr<guest::Process> process) {
+  const auto self = shared_from_this();
+  auto end = co_await process->wait();
+  if (process == process_) {
+    end_ = std::move(end);
+    changed_.notify();
+  }
+  co_return Result<>();
+}
+
+Task<> Context::serve() {
+  const auto self = shared_from_this();
+  while (!is_closed_) {
+    if (queue_.empty()) {
+      CO_TRY_VOID(co_await changed_.wait());
+      continue;
+    }
+    current_ = std::move(queue_.front());
+    queue_.pop_front();
+    const auto performed = current_->is_abandoned ? Result<>() : co_await perform(current_);
+    if (!performed && performed.error().code() == Code::kCancelled) co_return performed;
+    if (current_) current_->finish("died");  // says nothing to whoever has heard the end
+    current_.reset();
+  }
+  co_return Result<>();
+}
+
+Task<> Context::perform(std::shared_ptr<Waiting> cell) {
+  const auto self = shared_from_this();
+  if (!process_ || end_) {
+    auto launched = co_await launch();
+    if (!launched) {
+      if (launched.error().code() == Code::kCancelled) co_return launched;
+      cell->fail({.name = "KernelNotStarted", .value = launched.error().message(), .traceback = {}});
+      cell->finish("died");
+      co_return Result<>();
+    }
+  }
+  is_interrupted_ = false;
+  CO_TRY(const std::string request, service::run_request(cell->id, cell->cell));
+  const std::shared_ptr<guest::Process> process = process_;
+  auto asked = co_await with_timeout(kRequestLimit, process->write_stdin(std::as_bytes(std::span(request))),
+                                     "the interpreter's taking of the cell");
+  if (!asked && asked.error().code() == Code::kCancelled) co_return asked;
+  if (!asked) (void)process->signal(SIGKILL);
+  CO_TRY_VOID(co_await settle(cell));
+  if (cell->is_over) co_return Result<>();
+  co_return co_await mourn(cell);
+}
+
+/// Until the cell is over, or the kernel is gone or killed.
+Task<> Context::settle(std::shared_ptr<Waiting> cell) {
+  using namespace asio::experimental::awaitable_operators;
+  constexpr auto kNever = Clock::time_point::max();
+  auto due = cell->cell.timeout ? Clock::now() + *cell->cell.timeout + kSlack : kNever;
+  auto give_up = kNever;  // of interrupting
+  while (!cell->is_over && !end_) {
+    const bool is_unwanted = cell->is_abandoned || is_interrupted_;
+    if (give_up == kNever && is_unwanted) due = Clock::now();
+    if (due != kNever && until(due).count() == 0) {
+      if (give_up == kNever) give_up = Clock::now() + kInterruptLimit;
+      const bool is_stubborn = until(give_up).count() == 0;
+      (void)process_->signal(is_stubborn ? SIGKILL : SIGINT);
+      if (is_stubborn) co_return co_await expect_end();
+      due = Clock::now() + kInterruptAgain;
+    }
+    if (due == kNever) CO_TRY_VOID(co_await changed_.wait());
+    else (void)co_await (changed_.wait() || sleep(until(due)));
+  }
+  co_return Result<>();
+}
+
+/// Of a kernel that was killed.
+Task<> Context::expect_end() {
+  using namespace asio::experimental::awaitable_operators;
+  const auto give_up = Clock::now() + kKillLimit;
+  while (!end_ && until(give_up).count() > 0) (void)co_await (changed_.wait() || sleep(until(give_up)));
+  co_return Result<>();
+}
+
+/// The kernel is gone with the cell.
+Task<> Context::mourn(std::shared_ptr<Waiting> cell) {
+  const auto self = shared_from_this();
+  runtime::Observed observed;
+  if (end_ && *end_) {
+    observed.word = runtime::word_of(**end_);
+    (void)co_await runtime::drain(process_, seen_);
+  } else {
+    observed.act = runtime::HostAct::kChannelLost;
+  }
+  if (auto report = co_await figures_()) observed.cell = *report;
+  const runtime::Verdict verdict = judge(observed, limits_);
+  forget_kernel();
+  if (cell->is_over) co_return Result<>();  // its end was among what came last
+  cell->fail({.name = "KernelDied",
+              .value = "the interpreter is gone (" + in_words(verdict.exit) +
+                       "), and its state with it: the next cell begins anew",
+              .traceback = {}});
+  cell->finish("died");
+  co_return Result<>();
+}
+
+void Context::consumed(std::size_t bytes) {
+  if (bytes == 0) return;
+  if (process_) process_->consumed(bytes);
+  else owed_ += bytes;
+}
+
+void Context::on_output(guest::Stream stream, std::span<const std::byte> bytes) {
+  seen_ += bytes.size();
+  if (stream == guest::Stream::kResults) {
+    consumed(bytes.size());
+    lines_.append(bytes, [this](std::string_view line) { take_event(line); });
+    return;
+  }
+  if (!current_ || current_->is_abandoned || current_->is_over) {
+    consumed(bytes.size());  // of nobody's cell
+    return;
+  }
+  current_->print(stream == guest::Stream::kErr ? CellEvent::Kind::kErr : CellEvent::Kind::kOut,
+                  {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+void Context::take_event(std::string_view line) {
+  using Type = service::KernelEvent::Type;
+  auto event = service::parse_kernel_event(line);
+  if (!event) return;
+  if (event->type == Type::kReady) {
+    is_ready_ = true;
+    changed_.notify();
+    return;
+  }
+  if (!current_ || event->id != current_->id) return;
+  switch (event->type) {
+    case Type::kReady: break;
+    case Type::kBegin: current_->count = event->count; break;
+    case Type::kResult: current_->show(*std::move(event)); break;
+    case Type::kError: current_->fail(std::move(event->error)); break;
+    case Type::kEnd:
+      current_->finish(event->status, event->exit_code);
+      changed_.notify();
+      break;
+  }
+}
+
+}  // namespace brig::sandboxes

@@ -1,0 +1,132 @@
+#pragma once
+/// Context: the state of a code interpreter in a sandbox that lives: a kernel, and the cells that it runs.
+///
+/// Cells run one after the other, in the order in which they were asked for. One that is beyond its time, whose caller
+/// is gone, or that somebody interrupts, is interrupted; a kernel that does not end it then is killed. A kernel that is
+/// gone, whoever ended it, is started anew for the next cell, without its state.
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/notifier.h"
+#include "async/task.h"
+#include "async/task_group.h"
+#include "guest/session.h"
+#include "runtime/judge.h"
+#include "service/kernel.h"
+
+namespace brig::sandboxes {
+
+/// Cells of one context that wait for their turn.
+inline constexpr std::size_t kCellsMax = 64;
+/// Bytes of results that a caller has not taken yet, and how many; more are dropped, and counted.
+inline constexpr std::size_t kHeldResultBytesMax = std::size_t{16} << 20;
+inline constexpr std::size_t kHeldResultsMax = 256;
+
+struct ContextSpec {
+  std::string id;
+  const service::Language* language = nullptr;
+  std::string cwd = "/workspace";
+  std::vector<std::string> env;  ///< "NAME=value", all of it
+};
+
+struct CellEnd {
+  std::string status;            ///< "ok", "error", "interrupted", "timeout", "exit", or "died": the kernel is gone
+  std::optional<int> exit_code;  ///< of "exit"
+  std::int64_t count = 0;        ///< which cell of its kernel it was; 0 if it never began
+  std::uint64_t dropped = 0;     ///< results that were too many
+};
+
+/// One thing that the caller of a cell hears. The last is kEnd.
+struct CellEvent {
+  enum class Kind : std::uint8_t { kOut, kErr, kResult, kError, kEnd };
+  Kind kind = Kind::kEnd;
+  std::string text;
+  service::RichResult result;
+  bool is_main = false;  ///< the value of the last expression
+  service::ProgramError error;
+  CellEnd end;
+};
+
+class Context final : public guest::OutputSink, public std::enable_shared_from_this<Context> {
+ public:
+  /// The agent of the sandbox that it is in.
+  using Agent = std::function<Result<guest::Session*>()>;
+  /// What happened in the sandbox lately, as far as the host counts it.
+  using Figures = std::function<Task<runtime::CellReport>()>;
+
+  class Run;
+
+  Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures, asio::any_io_executor executor);
+
+  /// Starts the kernel and waits until it is ready. kNotFound if the template has no such interpreter.
+  Task<> open();
+  /// Queues a cell. Whoever drops what this returns before its end has it interrupted. kExhausted if too many wait.
+  Result<std::unique_ptr<Run>> run(service::Cell cell);
+  /// Interrupts the cell that runs, if one does.
+  void interrupt();
+  /// Ends the kernel: the next cell gets a new one.
+  void restart();
+  /// Ends it, and with it whoever waits for a cell.
+  void close();
+
+  [[nodiscard]] const ContextSpec& spec() const { return spec_; }
+
+  void on_output(guest::Stream stream, std::span<const std::byte> bytes) override;
+
+ private:
+  struct Waiting;
+
+  Task<> serve();
+  Task<> launch();
+  Task<> perform(std::shared_ptr<Waiting> cell);
+  Task<> settle(std::shared_ptr<Waiting> cell);
+  Task<> expect_end();
+  Task<> watch(std::shared_ptr<guest::Process> process);
+  Task<> mourn(std::shared_ptr<Waiting> cell);
+  void take_event(std::string_view line);
+  void consumed(std::size_t bytes);
+  void forget_kernel();
+
+  ContextSpec spec_;
+  policy::Limits limits_;
+  Agent agent_;
+  Figures figures_;
+  std::deque<std::shared_ptr<Waiting>> queue_;
+  std::shared_ptr<Waiting> current_;
+  std::int64_t next_cell_ = 1;
+
+  std::shared_ptr<guest::Process> process_;       ///< the kernel; none: the next cell starts one
+  std::optional<Result<guest::ProcessEnd>> end_;  ///< of process_
+  service::Lines lines_;
+  bool is_ready_ = false;
+  bool is_interrupted_ = false;
+  bool is_closed_ = false;
+  std::size_t owed_ = 0;  ///< credit that could not be given yet
+  std::uint64_t seen_ = 0;
+
+  asio::any_io_executor executor_;
+  Notifier changed_;
+  TaskGroup tasks_;
+};
+
+/// A cell, for whoever asked for it.
+class Context::Run {
+ public:
+  Run(std::shared_ptr<Context> context, std::shared_ptr<Waiting> cell);
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  ~Run();
+  /// Suspends until there is one. Not after kEnd.
+  Task<CellEvent> next();
+
+ private:
+  std::shared_ptr<Context> context_;
+  std::shared_ptr<Waiting> cell_;
+};
+
+}  // namespace brig::sandboxes

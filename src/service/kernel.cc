@@ -1,0 +1,116 @@
+#include "service/kernel.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include <boost/json/value.hpp>
+
+#include "base/text.h"
+#include "json/json.h"
+#include "service/driver_files.h"
+
+namespace brig::service {
+namespace {
+
+namespace bj = boost::json;
+
+constexpr std::string_view kFolder = "/tmp/.brig/kernel/";
+constexpr std::array<std::string_view, 5> kStatuses{"ok", "error", "interrupted", "timeout", "exit"};
+
+/// A name that a kernel is in its folder, and its text.
+struct Part {
+  std::string_view name;
+  std::string_view text;
+};
+
+constexpr std::array kPythonParts = {
+    Part{"kernel.py", kPythonKernel},   Part{"rich.py", kPythonRich},         Part{"shows.py", kPythonShows},
+    Part{"charts.py", kPythonCharts},   Part{"failures.py", kPythonFailures}, Part{"magics.py", kPythonMagics},
+    Part{"ipython.py", kPythonIpython},
+};
+constexpr std::array kNodeParts = {
+    Part{"kernel.cjs", kNodeKernel},         Part{"guard.cjs", kNodeGuard},   Part{"imports.cjs", kNodeImports},
+    Part{"typescript.cjs", kNodeTypescript}, Part{"values.cjs", kNodeValues},
+};
+constexpr std::array kShellParts = {Part{"kernel.sh", kShellKernel}, Part{"cells.sh", kShellCells}};
+
+/// The first is the kernel itself. Empty for a language that has none.
+std::span<const Part> parts_of(std::string_view language) {
+  if (language == "python") return kPythonParts;
+  if (language == "javascript") return kNodeParts;
+  if (language == "bash") return kShellParts;
+  return {};
+}
+
+std::optional<std::int64_t> integer_of(const bj::object& record, std::string_view key) {
+  const bj::value* value = record.if_contains(key);
+  if (value == nullptr || !value->is_int64()) return {};
+  return value->get_int64();
+}
+
+}  // namespace
+
+Result<Launch> kernel_of(const Language& language) {
+  const std::span<const Part> parts = parts_of(language.name);
+  if (parts.empty())
+    return Error(Code::kUnsupported, "there is no context for " + std::string(language.name) + ": run it as a command");
+  // A folder each: kernels of several languages may live in one sandbox.
+  const std::string folder = std::string(kFolder) + std::string(language.name) + "/";
+  Launch launch{.argv = {std::string(language.interpreter), folder + std::string(parts.front().name)}, .files = {}};
+  for (const Part& part : parts)
+    launch.files.push_back({TRY(GuestPath::parse(folder + std::string(part.name))), part.text});
+  return launch;
+}
+
+Result<std::string> run_request(std::int64_t id, const Cell& cell) {
+  if (cell.code.size() > kCellMax)
+    return Error(Code::kInvalidArgument, "a cell has at most " + format(Bytes{kCellMax}) + " of code");
+  if (!is_utf8(cell.code)) return Error(Code::kInvalidArgument, "a cell's code is UTF-8 text");
+  bj::object request{{"op", "run"}, {"id", id}, {"code", cell.code}};
+  if (cell.timeout) request["timeout_ms"] = cell.timeout->count();
+  if (!cell.environment.empty()) {
+    bj::object environment;
+    for (const policy::Variable& variable : cell.environment) environment[variable.name] = variable.value;
+    request["env"] = std::move(environment);
+  }
+  return json::write(request) + "\n";
+}
+
+std::optional<KernelEvent> parse_kernel_event(std::string_view line) {
+  const auto record = parse_record(line);
+  if (!record) return {};
+  const std::string type = text_of(*record, "type");
+  KernelEvent event;
+  if (type == "ready") return event;
+  const auto id = integer_of(*record, "id");
+  if (!id) return {};
+  event.id = *id;
+  if (type == "begin") {
+    event.type = KernelEvent::Type::kBegin;
+    event.count = integer_of(*record, "count").value_or(0);
+    return event;
+  }
+  if (type == "error") {
+    event.type = KernelEvent::Type::kError;
+    event.error = error_of(*record);
+    return event;
+  }
+  if (type == "result") {
+    auto result = result_of(*record);
+    if (!result) return {};
+    event.type = KernelEvent::Type::kResult;
+    event.result = *std::move(result);
+    const bj::value* main = record->if_contains("is_main");
+    event.is_main = main != nullptr && main->is_bool() && main->get_bool();
+    return event;
+  }
+  if (type != "end") return {};
+  event.type = KernelEvent::Type::kEnd;
+  event.status = text_of(*record, "status");
+  if (std::ranges::find(kStatuses, event.status) == kStatuses.end()) return {};
+  if (const auto code = integer_of(*record, "exit_code")) event.exit_code = static_cast<int>(*code & 0xff);
+  return event;
+}
+
+}  // namespace brig::service

@@ -1,0 +1,49 @@
+#pragma once
+/// The host's side of the protocol of kernels (drivers/README.md): how one is started, requests out, events in. Pure.
+///
+/// A kernel is in the same process as the cells that it runs: every event is taken as hostile.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "policy/policy.h"
+#include "service/languages.h"
+#include "service/records.h"
+
+namespace brig::service {
+
+/// How the kernel of `language` is started. kUnsupported for a language that has none.
+Result<Launch> kernel_of(const Language& language);
+
+/// Source text that runs in a context.
+struct Cell {
+  std::string code;
+  std::optional<Milliseconds> timeout;
+  std::vector<policy::Variable> environment;  ///< for this cell alone
+};
+
+inline constexpr std::size_t kCellMax = std::size_t{10} << 20;  ///< bytes of a cell's code
+
+/// The request to run a cell, a line with its end. kInvalidArgument for code that is too long or no UTF-8.
+Result<std::string> run_request(std::int64_t id, const Cell& cell);
+
+struct KernelEvent {
+  enum class Type : std::uint8_t { kReady, kBegin, kResult, kError, kEnd };
+  Type type = Type::kReady;
+  std::int64_t id = 0;     ///< of the cell; of kReady none
+  std::int64_t count = 0;  ///< kBegin: which cell it is, from 1
+  RichResult result;       ///< kResult
+  bool is_main = false;    ///< the value of the last expression
+  ProgramError error;
+  std::string status;            ///< kEnd: "ok", "error", "interrupted", "timeout" or "exit"
+  std::optional<int> exit_code;  ///< kEnd with "exit"
+};
+
+/// None for what is no event.
+std::optional<KernelEvent> parse_kernel_event(std::string_view line);
+
+}  // namespace brig::service

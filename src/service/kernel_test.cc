@@ -1,0 +1,64 @@
+#include "service/kernel.h"
+
+#include <gmock/gmock.h>
+
+#include <boost/json/value.hpp>
+
+#include "json/json.h"
+
+namespace brig::service {
+namespace {
+
+using ::testing::HasSubstr;
+using Type = KernelEvent::Type;
+
+TEST(Kernel, EveryLanguageHasOne) {
+  for (const Language& language : languages()) {
+    const auto launch = kernel_of(language);
+    ASSERT_TRUE(launch) << language.name;
+    EXPECT_EQ(launch->argv.at(0), language.interpreter);
+    EXPECT_EQ(launch->argv.at(1), launch->files.at(0).path.text());
+    for (const GuestFile& file : launch->files) EXPECT_FALSE(file.text.empty()) << file.path.text();
+  }
+  const Language other{.name = "cobol"};
+  EXPECT_EQ(kernel_of(other).error().code(), Code::kUnsupported);
+}
+
+TEST(Kernel, ARequestIsOneLine) {
+  const auto request = run_request(
+      7, {.code = "a = 1\nb", .timeout = Milliseconds(1500), .environment = {{.name = "A", .value = "x\"y"}}});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->find('\n'), request->size() - 1);
+  const auto value = json::parse(*request);
+  ASSERT_TRUE(value);
+  const auto& object = value->as_object();
+  EXPECT_EQ(object.at("code").as_string(), "a = 1\nb");
+  EXPECT_EQ(object.at("timeout_ms").as_int64(), 1500);
+  EXPECT_EQ(object.at("env").as_object().at("A").as_string(), "x\"y");
+  EXPECT_THAT(run_request(1, {.code = std::string(kCellMax + 1, ' ')}).error().message(), HasSubstr("10M"));
+  EXPECT_EQ(run_request(1, {.code = "\xff"}).error().code(), Code::kInvalidArgument);
+}
+
+TEST(Kernel, EventsAreTakenStrictly) {
+  EXPECT_EQ(parse_kernel_event(R"({"type":"ready","language":"python"})")->type, Type::kReady);
+  const auto begin = parse_kernel_event(R"({"type":"begin","id":3,"count":9})");
+  EXPECT_EQ(begin->id, 3);
+  EXPECT_EQ(begin->count, 9);
+  const auto result = parse_kernel_event(R"({"type":"result","id":3,"data":{"text/plain":"1"},"is_main":true})");
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->is_main);
+  EXPECT_EQ(*result->result.find("text/plain"), "1");
+  const auto error = parse_kernel_event(R"({"type":"error","id":3,"name":"E","value":"v","traceback":"t"})");
+  EXPECT_EQ(error->error.name, "E");
+  const auto end = parse_kernel_event(R"({"type":"end","id":3,"status":"exit","exit_code":5})");
+  EXPECT_EQ(end->status, "exit");
+  EXPECT_EQ(end->exit_code, 5);
+  for (const char* text : {"", "x", "[]", "{}", R"({"type":"end","id":3})", R"({"type":"end","id":3,"status":"won"})",
+                           R"({"type":"end","id":"3","status":"ok"})", R"({"type":"end","status":"ok"})",
+                           R"({"type":"result","id":3})", R"({"type":"result","id":3,"data":{"no mime":"1"}})",
+                           R"({"type":"result","id":3,"data":{"a/b":1}})", R"({"type":"news","id":3})"})
+    EXPECT_FALSE(parse_kernel_event(text)) << text;
+}
+
+}  // namespace
+}  // namespace brig::service

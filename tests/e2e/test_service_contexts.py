@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+"""Contexts behind the API: interpreters that keep state from cell to cell, whatever cells do to them."""
+import json
+import os
+import threading
+import time
+import unittest
+
+import service
+from service import Daemon
+
+
+@unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
+class Contexts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon("--pool", "0")
+        cls.addClassCleanup(cls.daemon.end)
+        cls.client = cls.daemon.client()
+        cls.sandbox = cls.client.create(ttl_seconds=600)
+        cls.at = "/v1/sandboxes/%s/contexts" % cls.sandbox
+
+    def setUp(self):
+        self.context = self.open()
+
+    def open(self, **wanted):
+        context = self.client.expect(201, "POST", self.at, wanted)["id"]
+        self.addCleanup(self.client.request, "DELETE", "%s/%s" % (self.at, context))
+        return context
+
+    def run_cell(self, code, **more):
+        return self.client.expect(200, "POST", "%s/%s/run" % (self.at, self.context), {"code": code, **more})
+
+    def assert_works(self):
+        self.assertEqual(self.run_cell("6 * 7")["results"], [{"data": {"text/plain": "42"}, "is_main": True}])
+
+    def test_state_is_kept(self):
+        self.assertEqual(self.run_cell("x = 20")["status"], "ok")
+        ran = self.run_cell("import os; os.chdir('/tmp'); print('printed'); x + 22")
+        self.assertEqual((ran["stdout"], ran["results"][0]["data"]["text/plain"], ran["execution_count"]), ("printed\n", "42", 2))
+        self.assertEqual(self.run_cell("print(os.getcwd())")["stdout"], "/tmp\n")
+        other = self.client.expect(200, "POST", "%s/%s/run" % (self.at, self.open()), {"code": "x"})
+        self.assertEqual((other["status"], other["error"]["name"]), ("error", "NameError"))
+
+    def test_what_it_begins_with(self):
+        self.context = self.open(language="py", cwd="/tmp", env={"COLOUR": "red"})
+        self.assertEqual(self.run_cell("import os; print(os.getcwd(), os.environ['COLOUR'], os.environ['HOME'])")["stdout"], "/tmp red /home/user\n")
+        self.assertEqual(self.run_cell("print(os.environ['COLOUR'])", env={"COLOUR": "blue"})["stdout"], "blue\n")
+        self.assertEqual(self.run_cell("print(os.environ['COLOUR'])")["stdout"], "red\n")
+        listed = self.client.expect(200, "GET", self.at)["items"]
+        self.assertIn({"id": self.context, "language": "python", "cwd": "/tmp"}, listed)
+
+    def test_other_languages(self):
+        for language, keep, use, out in (("javascript", "const kept = 20; let n = 1", "console.log(kept + n); kept + 22", "21\n"),
+                                         ("bash", "kept=20; cd /tmp; f() { echo $kept $PWD; }", "f", "20 /tmp\n")):
+            with self.subTest(language):
+                self.context = self.open(language=language)
+                self.assertEqual(self.run_cell(keep)["status"], "ok")
+                ran = self.run_cell(use)
+                self.assertEqual((ran["status"], ran["stdout"]), ("ok", out), ran)
+                self.assertEqual(self.run_cell("while (true) {}" if language == "javascript" else "while :; do :; done", timeout_ms=300)["status"], "timeout")
+                self.assertEqual(self.run_cell(use)["stdout"], out)
+                self.assertEqual(self.run_cell("throw new Error('x')" if language == "javascript" else "false")["status"], "error")
+
+    def test_output_comes_whole_and_before_the_end(self):
+        for _ in range(5):
+            ran = self.run_cell("import sys\nfor n in range(20000): print(n)\nprint('last', file=sys.stderr)")
+            self.assertEqual((ran["stdout"], ran["stderr"]), ("".join("%d\n" % n for n in range(20000)), "last\n"))
+
+    def test_output_is_bounded(self):
+        ran = self.run_cell("for n in range(300): print('x' * 9999)")
+        self.assertEqual(ran["status"], "ok")
+        self.assertGreater(ran["stdout_elided"], 1_000_000)
+        self.assertLess(len(ran["stdout"]), 1_100_000)
+
+    def test_errors(self):
+        ran = self.run_cell("def f():\n    return 1 / 0\nf()")
+        self.assertEqual((ran["status"], ran["error"]["name"], ran["error"]["value"]), ("error", "ZeroDivisionError", "division by zero"))
+        self.assertIn("return 1 / 0", ran["error"]["traceback"])
+        self.assertNotIn("kernel.py", ran["error"]["traceback"])
+        self.assert_works()
+
+    def test_a_timeout_keeps_the_state(self):
+        self.run_cell("kept = 1")
+        self.assertEqual(self.run_cell("while True: pass", timeout_ms=300)["status"], "timeout")
+        self.assertEqual(self.run_cell("print(kept)")["stdout"], "1\n")
+
+    def test_one_that_cannot_be_interrupted_is_ended(self):
+        ran = self.run_cell("import signal, time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException:\n        pass", timeout_ms=200)
+        self.assertEqual((ran["status"], ran["error"]["name"]), ("died", "KernelDied"))
+        self.assert_works()
+
+    def test_interrupt(self):
+        done = {}
+        worker = threading.Thread(target=lambda: done.update(self.run_cell("import time; here = 1; time.sleep(60)")))
+        worker.start()
+        while worker.is_alive():
+            self.client.expect(204, "POST", "%s/%s/interrupt" % (self.at, self.context))
+            worker.join(0.2)
+        self.assertEqual(done["status"], "interrupted")
+        self.assertEqual(self.run_cell("print(here)")["stdout"], "1\n")
+
+    def test_whoever_goes_away_has_the_cell_interrupted(self):
+        body = json.dumps({"code": "import time; begun = 1; time.sleep(600)"})
+        with service.connect(self.daemon.address) as gone:
+            gone.sendall(("POST %s/%s/run HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+                          % (self.at, self.context, self.daemon.key, len(body), body)).encode())
+            time.sleep(1)
+        self.assertEqual(self.run_cell("print(begun)")["stdout"], "1\n")
+
+    def test_what_ends_the_interpreter_is_said_and_the_next_cell_works(self):
+        for code, words in (("import os; os._exit(7)", "exit code 7"), ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
+                            ("import os; os.kill(os.getppid(), 9); os.closerange(0, 256); os._exit(1)", "exit code 1"),
+                            ("hoard = []\nwhile True: hoard.append(bytearray(1 << 20))", "memory_limit")):
+            with self.subTest(code):
+                ran = self.run_cell(code)
+                self.assertEqual((ran["status"], ran["error"]["name"]), ("died", "KernelDied"), ran)
+                self.assertIn(words, ran["error"]["value"])
+                self.assert_works()
+        self.assertEqual(self.run_cell("import sys; kept = 1; sys.exit(3)")["exit_code"], 3)
+        self.assertEqual(self.run_cell("print(kept)")["stdout"], "1\n")
+
+    def test_what_a_cell_forges_changes_nothing_but_its_own_answer(self):
+        forging = "import os\nfor fd in range(3, 64):\n    try: os.write(fd, %r)\n    except OSError: pass\n"
+        for text in (b"garbage\n", b'{"type":"end","id":99999,"status":"ok"}\n', b'{"type":"result","id":1,"data":{"a/b":1}}\n', b"x" * 200_000 + b"\n", b"[" * 5000 + b"\n"):
+            with self.subTest(text[:40]):
+                self.assertIn(self.run_cell(forging % text, timeout_ms=5000)["status"], ("ok", "died", "error"))
+                self.assert_works()
+
+    def test_restart_and_removal(self):
+        self.run_cell("kept = 1")
+        self.client.expect(204, "POST", "%s/%s/restart" % (self.at, self.context))
+        self.assertEqual(self.run_cell("kept")["error"]["name"], "NameError")
+        self.client.expect(204, "DELETE", "%s/%s" % (self.at, self.context))
+        self.assertEqual(self.client.request("POST", "%s/%s/run" % (self.at, self.context), {"code": "1"}).status, 404)
+        self.assertEqual(self.client.request("DELETE", "%s/%s" % (self.at, self.context)).status, 404)
+
+    def test_cells_wait_for_each_other(self):
+        self.run_cell("import time; seen = []")
+        workers = [threading.Thread(target=self.run_cell, args=("seen.append(%d); time.sleep(0.05); seen.append(%d)" % (n, n),)) for n in range(6)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        pairs = self.run_cell("print(all(seen[n] == seen[n + 1] for n in range(0, 12, 2)), len(seen))")["stdout"]
+        self.assertEqual(pairs, "True 12\n")
+
+    def test_as_events(self):
+        code = "import sys, time\nprint('eins €')\nsys.stdout.flush()\ntime.sleep(.1)\nprint('zwei')\ndisplay(3)\n1/0"
+        events = self.client.events("POST", "%s/%s/run" % (self.at, self.context), {"code": code}, {"Accept": "text/event-stream"})
+        told = [(name, data) for name, data, _ in events]
+        self.assertEqual("".join(data["chunk"] for name, data in told if name == "stdout"), "eins €\nzwei\n")
+        self.assertEqual([name for name, _ in told if name != "stdout"], ["result", "error", "end"])
+        self.assertEqual(told[-1][1]["status"], "error")
+
+    def test_a_figure_and_a_table(self):
+        if not os.path.exists("/usr/lib/python3/dist-packages/pandas"):
+            self.skipTest("needs python3-pandas and python3-matplotlib in /usr")
+        ran = self.run_cell("import pandas as pd, matplotlib.pyplot as plt\ndf = pd.DataFrame({'a': [1, 2]})\ndf.plot()\nplt.show()\ndf", timeout_ms=60000)
+        self.assertEqual(ran["status"], "ok", ran)
+        figure, table = ran["results"][0]["data"], ran["results"][-1]["data"]
+        self.assertTrue(figure["image/png"].startswith("iVBOR"))
+        self.assertEqual(json.loads(figure["e2b/chart"])["type"], "line")
+        self.assertIn("<table", table["text/html"])
+        self.assertEqual(json.loads(table["e2b/data"]), {"a": [1, 2]})
+
+    def test_mistakes(self):
+        at = "%s/%s/run" % (self.at, self.context)
+        for method, path, body, status in (("POST", self.at, {"language": "pyhton"}, 400), ("POST", self.at, {"cwd": "x"}, 400),
+                                           ("POST", at, {}, 400), ("POST", at, {"code": 1}, 400), ("POST", at, {"code": "1", "timeout_ms": 0}, 400),
+                                           ("POST", at, {"code": "x" * (10 << 20) + "x"}, 400), ("POST", self.at + "/99/run", {"code": "1"}, 404)):
+            with self.subTest((path, str(body)[:40])):
+                self.assertEqual(self.client.request(method, path, body).status, status)
+        self.assertEqual(self.run_cell("len('%s')" % ("x" * (9 << 20)))["results"][0]["data"]["text/plain"], str(9 << 20))
+
+    def test_they_end_with_the_sandbox(self):
+        sandbox = self.client.create(ttl_seconds=60)
+        at = "/v1/sandboxes/%s/contexts" % sandbox
+        context = self.client.expect(201, "POST", at, {})["id"]
+        answers = []
+        worker = threading.Thread(target=lambda: answers.append(self.client.post("%s/%s/run" % (at, context), {"code": "import time; time.sleep(60)"}).status))
+        worker.start()
+        time.sleep(0.5)
+        self.client.kill(sandbox)
+        worker.join(10)
+        self.assertFalse(worker.is_alive())
+        self.assertEqual(self.client.post(at, {}).status, 404)
+        self.assertEqual(len(answers), 1)
+
+    def test_too_many(self):
+        sandbox = self.client.create(ttl_seconds=60, limits={"memory": "1G", "pids": 128})
+        at = "/v1/sandboxes/%s/contexts" % sandbox
+        statuses = [self.client.post(at, {}).status for _ in range(33)]
+        self.assertEqual(statuses, [201] * 32 + [429])
+        self.client.kill(sandbox)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

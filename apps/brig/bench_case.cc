@@ -1,5 +1,7 @@
 #include "bench_case.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -8,6 +10,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "sys/file.h"
 #include "sys/process.h"
 
 namespace brig::cli {
@@ -107,12 +110,22 @@ CommandLine bwrap(const CommandLine& program) {
               program);
 }
 
-void run_case(Case& c, FdRef null) {
-  c.samples.resize(c.commands.size());
+Result<Streams> Streams::open() {
+  Streams streams;
+  streams.null = TRY(sys::open("/dev/null", O_RDWR));
+  streams.no_one = Fd(::memfd_create("bench", MFD_CLOEXEC));
+  if (!streams.no_one.is_open()) return Error::last_system("make a file without a name");
+  return streams;
+}
+
+void run_case(Case& c, const Streams& streams) {
+  c.samples.resize(c.contenders.size());
   for (std::size_t round = 0; round < c.rounds + 2; ++round) {
-    for (std::size_t i = 0; i < c.commands.size(); ++i) {
+    for (std::size_t i = 0; i < c.contenders.size(); ++i) {
+      const Contender& one = c.contenders[i];
       Samples warm_up;
-      measure(c.commands[i], c.at_once, null, round < 2 ? warm_up : c.samples[i]);
+      measure(one.command, c.at_once, one.changes_streams ? streams.no_one.ref() : streams.null.ref(),
+              round < 2 ? warm_up : c.samples[i]);
     }
   }
 }
@@ -123,7 +136,7 @@ std::string for_people(const std::vector<Case>& cases) {
   for (const Case& c : cases) {
     for (std::size_t i = 1; i < c.samples.size(); ++i) {
       const double other = c.samples[i].percentile(50);
-      text += row({c.name + " / " + c.contenders[i], decimal(other > 0 ? c.samples[0].percentile(50) / other : 0)},
+      text += row({c.name + " / " + c.contenders[i].name, decimal(other > 0 ? c.samples[0].percentile(50) / other : 0)},
                   {40, 6});
     }
   }
@@ -131,10 +144,10 @@ std::string for_people(const std::vector<Case>& cases) {
   for (const Case& c : cases) {
     for (std::size_t i = 0; i < c.samples.size(); ++i) {
       const Samples& s = c.samples[i];
-      text += row(
-          {c.name + ": " + c.contenders[i], std::to_string(s.count()), decimal(s.least()), decimal(s.percentile(50)),
-           decimal(s.percentile(90)), decimal(s.percentile(99)), std::to_string(s.failures())},
-          widths);
+      text += row({c.name + ": " + c.contenders[i].name, std::to_string(s.count()), decimal(s.least()),
+                   decimal(s.percentile(50)), decimal(s.percentile(90)), decimal(s.percentile(99)),
+                   std::to_string(s.failures())},
+                  widths);
     }
   }
   return text;
@@ -146,9 +159,9 @@ boost::json::array to_json(const std::vector<Case>& cases) {
     boost::json::object contenders;
     boost::json::object ratios;
     for (std::size_t i = 0; i < c.samples.size(); ++i) {
-      contenders[c.contenders[i]] = to_json(c.samples[i]);
+      contenders[c.contenders[i].name] = to_json(c.samples[i]);
       const double other = c.samples[i].percentile(50);
-      if (i > 0 && other > 0) ratios["brig / " + c.contenders[i]] = c.samples[0].percentile(50) / other;
+      if (i > 0 && other > 0) ratios["brig / " + c.contenders[i].name] = c.samples[0].percentile(50) / other;
     }
     list.push_back(
         boost::json::object{{"case", c.name}, {"ratios", std::move(ratios)}, {"contenders", std::move(contenders)}});

@@ -102,12 +102,6 @@ Result<> make_bundle(const path& folder, bool is_gvisor) {
   return sys::write_all(file.ref(), json::write(configuration(is_gvisor)));
 }
 
-/// The bare tool that makes such a wall, if it is installed: its name, and its command line.
-struct Peer {
-  std::string name;
-  CommandLine command;
-};
-
 std::string installed(const std::string& name) {
   for (const char* folder : {"/usr/bin/", "/usr/sbin/", "/usr/local/bin/"}) {
     if (::access((folder + name).c_str(), X_OK) == 0) return folder + name;
@@ -117,7 +111,7 @@ std::string installed(const std::string& name) {
 
 /// Of its storage it needs nothing but a folder, and "vfs" leaves no mount behind; the limits that it would ask for may
 /// be more than there are.
-void add_podman(std::vector<Peer>& peers, const path& scratch, const std::string& runtime, const path& root) {
+void add_podman(std::vector<Contender>& peers, const path& scratch, const std::string& runtime, const path& root) {
   const std::string podman = installed("podman");
   if (podman.empty()) return;
   peers.push_back(
@@ -128,10 +122,11 @@ void add_podman(std::vector<Peer>& peers, const path& scratch, const std::string
         "--ulimit=nproc=1024:1024", "--volume=/usr:/usr:ro", "--rootfs", root.string(), kNothing.front()}});
 }
 
-Result<std::vector<Peer>> peers_of(const std::string& wall, const path& scratch) {
-  std::vector<Peer> peers;
+/// The bare tools that make such a wall, as far as they are installed.
+Result<std::vector<Contender>> peers_of(const std::string& wall, const path& scratch) {
+  std::vector<Contender> peers;
   if (CommandLine wrapped = bwrap(kNothing); wall == "process" && !wrapped.empty())
-    peers.push_back({"bwrap", std::move(wrapped)});
+    peers.push_back({.name = "bwrap", .command = std::move(wrapped)});
   if (wall != "container" && wall != "gvisor") return peers;
   const bool is_gvisor = wall == "gvisor";
   const std::string runtime = installed(is_gvisor ? "runsc" : "runc");
@@ -140,9 +135,10 @@ Result<std::vector<Peer>> peers_of(const std::string& wall, const path& scratch)
   TRY(make_bundle(bundle, is_gvisor));
   CommandLine command{runtime, "--root", (scratch / (wall + ".state")).string()};
   if (is_gvisor) command.emplace_back("--network=none");
-  peers.push_back({is_gvisor ? "runsc run" : "runc run",
-                   join(std::move(command),
-                        {"run", "--bundle", bundle.string(), "brig-bench-" + std::to_string(::getpid()) + "-{n}"})});
+  const std::string id = "brig-bench-" + std::to_string(::getpid()) + "-{n}";
+  peers.push_back({.name = is_gvisor ? "runsc run" : "runc run",
+                   .command = join(std::move(command), {"run", "--bundle", bundle.string(), id}),
+                   .changes_streams = is_gvisor});
   if (!is_gvisor) add_podman(peers, scratch, runtime, bundle / "rootfs");
   return peers;
 }
@@ -163,13 +159,10 @@ Result<std::vector<Case>> wall_cases(const std::string& brig, const std::string&
       continue;
     }
     Case c{.name = wall,
-           .contenders = {"brig", "bare"},
-           .commands = {{brig, "run", "--quiet", "--runtime", wall, "--", "true"}, kNothing},
+           .contenders = {{.name = "brig", .command = {brig, "run", "--quiet", "--runtime", wall, "--", "true"}},
+                          {.name = "bare", .command = kNothing}},
            .rounds = rounds};
-    for (Peer& peer : TRY(peers_of(wall, scratch))) {
-      c.contenders.push_back(std::move(peer.name));
-      c.commands.push_back(std::move(peer.command));
-    }
+    for (Contender& peer : TRY(peers_of(wall, scratch))) c.contenders.push_back(std::move(peer));
     cases.push_back(std::move(c));
   }
   if (cases.empty()) return Error(Code::kUnsupported, "nothing to measure: " + why);

@@ -46,14 +46,11 @@ std::vector<Case> make_cases(const std::string& brig, std::size_t rounds) {
   const auto add = [&](std::string name, const CommandLine& brig_command, const CommandLine& bare, std::size_t n,
                        std::size_t at_once) {
     Case c{.name = std::move(name),
-           .contenders = {"brig", "bare"},
-           .commands = {brig_command, bare},
+           .contenders = {{.name = "brig", .command = brig_command}, {.name = "bare", .command = bare}},
            .rounds = n,
            .at_once = at_once};
-    if (CommandLine wrapped = bwrap(bare); !wrapped.empty()) {
-      c.contenders.emplace_back("bwrap");
-      c.commands.push_back(std::move(wrapped));
-    }
+    if (CommandLine wrapped = bwrap(bare); !wrapped.empty())
+      c.contenders.push_back({.name = "bwrap", .command = std::move(wrapped)});
     cases.push_back(std::move(c));
   };
   const CommandLine nothing{"/usr/bin/true"};
@@ -205,10 +202,10 @@ Result<std::size_t> parse_count(const std::optional<std::string>& text, std::siz
   return *number;
 }
 
-void run_all(std::vector<Case>& cases, FdRef null) {
+void run_all(std::vector<Case>& cases, const Streams& streams) {
   for (Case& c : cases) {
     c.rounds = std::max<std::size_t>(c.rounds, 5);
-    run_case(c, null);
+    run_case(c, streams);
   }
 }
 
@@ -218,19 +215,19 @@ boost::json::object about(const std::vector<Case>& cases) {
 }
 
 /// Of the walls: each next to its bare tool.
-Result<> bench_walls(const BenchOptions& o, const std::string& brig, FdRef null) {
+Result<> bench_walls(const BenchOptions& o, const std::string& brig, const Streams& streams) {
   const Scratch scratch = TRY(Scratch::make());
   std::vector<Case> cases = TRY(wall_cases(brig, *o.runtime, o.rounds, scratch.path()));
-  run_all(cases, null);
+  run_all(cases, streams);
   return sys::write_all(FdRef(STDOUT_FILENO), o.is_json ? json::write(about(cases)) + "\n" : for_people(cases));
 }
 
 Result<> bench(const BenchOptions& o) {
   const std::string brig = TRY(sys::program_folder()) + "/brig";
-  const Fd null = TRY(sys::open("/dev/null", O_RDWR));
-  if (o.runtime) return bench_walls(o, brig, null.ref());
+  const Streams streams = TRY(Streams::open());
+  if (o.runtime) return bench_walls(o, brig, streams);
   std::vector<Case> cases = make_cases(brig, o.rounds);
-  run_all(cases, null.ref());
+  run_all(cases, streams);
   const Throughput throughput = TRY(measure_throughput(o.rounds * 2));
   const Idle idle = TRY(measure_idle(o.idle));
   if (o.is_json) {

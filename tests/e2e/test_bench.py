@@ -56,9 +56,10 @@ class Walls(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
     def test_every_wall_that_works_here_stands_next_to_its_bare_tool(self):
-        before = set(glob.glob(FOLDERS))
+        before, owner = set(glob.glob(FOLDERS)), os.stat("/dev/null").st_uid
         done = self.bench("--runtime", "all", "--json", "-n", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(os.stat("/dev/null").st_uid, owner, "runsc gives its streams to the container's user")
         self.assertEqual(set(glob.glob(FOLDERS)) - before, set())
         works = {wall["runtime"] for wall in json.loads(subprocess.run([BRIG, "doctor", "--json"], capture_output=True).stdout)["walls"]
                  if wall["is_available"] and wall["runtime"] not in ("docker", "podman")}

@@ -42,7 +42,8 @@ struct Attestation {
   } cgroup;
   struct RootFs {
     bool is_read_only = false;
-    std::string image;  ///< "host", or a template's digest
+    std::string image;   ///< "host", or the digest that the template's image was published under
+    std::string format;  ///< "host", or the image's file system as the kernel has mounted it: "erofs", "squashfs"
   } rootfs;
   std::string network;  ///< "none"
   /// Where another machine attested this: everything here is its word, and no more.

@@ -158,7 +158,7 @@ bj::object attestation_json(const runtime::Attestation& a) {
         {"memory_bytes", or_null(a.cgroup.memory_bytes)},
         {"pids", or_null(a.cgroup.pids)},
         {"cpu_millis", or_null(a.cgroup.cpu_millis)}}},
-      {"rootfs", {{"read_only", a.rootfs.is_read_only}, {"image", a.rootfs.image}}},
+      {"rootfs", {{"read_only", a.rootfs.is_read_only}, {"image", a.rootfs.image}, {"format", a.rootfs.format}}},
       {"network", a.network},
       {"weaknesses", strings(a.weaknesses)},
       {"choice", a.choice},

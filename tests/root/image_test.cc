@@ -24,7 +24,7 @@ class Image : public testing::Test {
     char pattern[] = "/tmp/brig-image-XXXXXX";
     ASSERT_NE(::mkdtemp(pattern), nullptr);
     folder_ = pattern;
-    const std::string script = "set -e; cd " + folder_ + R"(
+    const std::string script = "set -e; a=" + digest_ + "; cd " + folder_ + R"(
 mkdir -p t/usr/bin t/usr/lib t/usr/lib64 t/etc t/opt t/home/user t/tmp/hidden t/workspace/hidden
 for folder in bin lib lib64; do ln -s usr/$folder t/$folder; done
 echo here > t/opt/mark
@@ -38,9 +38,9 @@ for library in $(ldd t/usr/bin/* | grep -o '/[^ ]*so[^ ]*' | sort -u); do
   cp $(readlink -f $library) t/usr/lib/$(basename $library)
 done
 cp t/usr/lib/ld-* t/usr/lib64/
-mkfs.erofs -zlz4hc --force-uid=0 --force-gid=0 image.erofs t >/dev/null
-mksquashfs t image.sqfs -all-root -quiet >/dev/null
-chmod 644 image.*)";
+mkfs.erofs -zlz4hc --force-uid=0 --force-gid=0 $a.erofs t >/dev/null
+mksquashfs t $a.squashfs -all-root -quiet >/dev/null
+chmod 644 $a.*)";
     const Fd null = *sys::open("/dev/null", O_RDWR);
     const std::vector<std::string> arguments{"-c", script};
     const std::vector<std::string> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
@@ -52,25 +52,28 @@ chmod 644 image.*)";
   }
   static void TearDownTestSuite() { (void)sys::remove_tree(folder_); }
 
-  static runtime::RootImage root(const std::string& name) {
-    return {.name = "test", .digest = std::string(64, 'a'), .file = *HostPath::parse(folder_ + "/" + name)};
+  /// Published as the store would, under a digest.
+  static runtime::RootImage root(const std::string& format) {
+    return {.name = "test", .digest = digest_, .file = *HostPath::parse(folder_ + "/" + digest_ + "." + format)};
   }
+  static const inline std::string digest_ = std::string(64, 'a');
   static std::string folder_;
 };
 std::string Image::folder_;
 
 TEST_F(Image, IsAllThatASandboxFinds) {
-  Room room({}, root("image.erofs"));
+  Room room({}, root("erofs"));
   ASSERT_TRUE(room.is_ready());
   EXPECT_EQ(room.shell("cat /opt/mark /top.txt; id -un").out, "here\nhello\nuser\n");
   EXPECT_EQ(room.shell("ls /").out,
             "bin\ndev\netc\nhome\nlib\nlib64\nopt\nproc\nrun\nsys\ntmp\ntop.txt\nusr\nworkspace\n");
   EXPECT_EQ(room.cell().attestation().rootfs.image, "sha256:" + std::string(64, 'a'));
+  EXPECT_EQ(room.cell().attestation().rootfs.format, "erofs");
   EXPECT_TRUE(room.cell().attestation().rootfs.is_read_only);
 }
 
 TEST_F(Image, CannotBeWrittenAndTheScratchCan) {
-  Room room({}, root("image.erofs"));
+  Room room({}, root("erofs"));
   ASSERT_TRUE(room.is_ready());
   EXPECT_THAT(room.shell("touch /opt/x /usr/bin/x /x").err, HasSubstr("Read-only file system"));
   const Answer answer = room.shell("touch /tmp/x /workspace/x /home/user/x && ls /tmp /workspace /home/user");
@@ -79,13 +82,25 @@ TEST_F(Image, CannotBeWrittenAndTheScratchCan) {
 }
 
 TEST_F(Image, MayBeSquashfsOverALoopDevice) {
-  Room room({}, root("image.sqfs"));
+  Room room({}, root("squashfs"));
   ASSERT_TRUE(room.is_ready());
   EXPECT_EQ(room.shell("cat /opt/mark").out, "here\n");
+  EXPECT_EQ(room.cell().attestation().rootfs.format, "squashfs");
+}
+
+TEST_F(Image, IsNotShownAsAnother) {
+  runtime::RootImage another = root("erofs");
+  another.digest = std::string(64, 'b');
+  auto runtime = runtimes::process::make_process_runtime({.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"});
+  asio::io_context io;
+  const auto cell = brig::run(io, runtime->create({.id = "another", .policy = {}, .root = another}));
+  ASSERT_FALSE(cell.has_value());
+  EXPECT_EQ(cell.error().code(), Code::kDenied);
+  EXPECT_THAT(cell.error().message(), HasSubstr("it was published as " + std::string(64, 'a')));
 }
 
 TEST_F(Image, ThatIsNoneIsRefusedInWords) {
-  std::ofstream(folder_ + "/junk") << std::string(4096, 'x');
+  std::ofstream(root("junk").file->text()) << std::string(4096, 'x');
   auto runtime = runtimes::process::make_process_runtime({.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"});
   asio::io_context io;
   const auto cell = brig::run(io, runtime->create({.id = "junk", .policy = {}, .root = root("junk")}));
@@ -102,7 +117,7 @@ TEST_F(Image, LeavesNoMountBehind) {
   };
   const std::string before = mounts();
   {
-    Room room({}, root("image.erofs"));
+    Room room({}, root("erofs"));
     ASSERT_TRUE(room.is_ready());
     EXPECT_EQ(mounts(), before) << "the image is mounted where the host sees it";
   }
@@ -123,7 +138,7 @@ class Build : public Image {
 
 TEST_F(Build, KeepsWhatItsRootChangesForTheNextStep) {
   {
-    Room room({}, root("image.erofs"), step(0, 0));
+    Room room({}, root("erofs"), step(0, 0));
     ASSERT_TRUE(room.is_ready());
     const Answer answer = room.shell(
         "id -u && mkdir /app && echo made > /app/file && rm /opt/mark && chown 33:33 /app/file && ls -ln /app/file");
@@ -133,13 +148,13 @@ TEST_F(Build, KeepsWhatItsRootChangesForTheNextStep) {
     EXPECT_FALSE(room.cell().attestation().rootfs.is_read_only);
     EXPECT_EQ(room.cell().attestation().capabilities, "fb");
   }
-  Room room({}, root("image.erofs"), step(1, 1));
+  Room room({}, root("erofs"), step(1, 1));
   ASSERT_TRUE(room.is_ready());
   EXPECT_EQ(room.shell("cat /app/file; test -e /opt/mark || echo gone").out, "made\ngone\n");
 }
 
 TEST_F(Build, IsRootOfNothingButItsFiles) {
-  Room room({}, root("image.erofs"), step(2, 0));
+  Room room({}, root("erofs"), step(2, 0));
   ASSERT_TRUE(room.is_ready());
   // No file of the host's, no mount, no device, no other user's process: as in every sandbox.
   EXPECT_THAT(room.exec({"/usr/bin/cat", "/proc/sys/kernel/core_pattern"}).end.value, 0);
@@ -150,7 +165,7 @@ TEST_F(Build, IsRootOfNothingButItsFiles) {
 
 TEST_F(Build, IsNotLedElsewhereByALinkOfAnEarlierStep) {
   {
-    Room room({}, root("image.erofs"), step(3, 0));
+    Room room({}, root("erofs"), step(3, 0));
     ASSERT_TRUE(room.is_ready());
     EXPECT_EQ(room.shell("rm -r /workspace && ln -s /etc /workspace").end.value, 0);
   }
@@ -158,8 +173,8 @@ TEST_F(Build, IsNotLedElsewhereByALinkOfAnEarlierStep) {
   next.layers.push_back(*HostPath::parse(folder_ + "/step3/upper"));
   auto runtime = runtimes::process::make_process_runtime({.launcher = std::string(BRIG_BIN_DIR) + "/brig-launch"});
   asio::io_context io;
-  const auto cell = brig::run(
-      io, runtime->create({.id = "led", .policy = {}, .writable = std::move(next), .root = root("image.erofs")}));
+  const auto cell =
+      brig::run(io, runtime->create({.id = "led", .policy = {}, .writable = std::move(next), .root = root("erofs")}));
   ASSERT_FALSE(cell.has_value());
   EXPECT_THAT(cell.error().message(), HasSubstr("/workspace of the root that is being built is no folder"));
 }

@@ -50,7 +50,9 @@ Result<runtime::Attestation> confirm_sentry(const Made& made, const process::Hos
                .allowed = process::seccomp_program().allowed,
                .filters = static_cast<std::uint32_t>(std::max(status.seccomp_filters, 1))};
   TRY(confirm_root(made));
-  a.rootfs = {.is_read_only = true, .image = made.image.empty() ? "host" : "sha256:" + made.image};
+  a.rootfs = {.is_read_only = true,
+              .image = made.image.empty() ? "host" : "sha256:" + made.image,
+              .format = made.image.empty() ? "host" : made.format};
   a.network = "none";
   a.cgroup = std::move(outside.cgroup);
   return a;
@@ -76,6 +78,7 @@ Result<runtime::Attestation> confirm_container(const Made& made, const process::
                                          .groups = TRY(process::remaining_groups(host)),
                                          .landlock_rules = made.landlock_rules,
                                          .image = made.image,
+                                         .format = made.format,
                                          .zero = made.zero};
   auto attestation = TRY(process::attest(made.pid, host, std::move(outside), expectation));
   if (attestation.seccomp.filters < kContainerFilters)

@@ -23,6 +23,7 @@ struct Made {
   process::OutsideIds ids;
   std::optional<std::uint32_t> zero;  ///< the outside id of the uid 0 that the configuration maps
   std::string image;
+  std::string format;
   std::uint32_t landlock_rules = 0;
 };
 

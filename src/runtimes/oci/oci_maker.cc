@@ -259,6 +259,7 @@ Result<runtime::Attestation> OciMaker::confirm(const Site& site, const sys::Chil
                   .ids = site.ids,
                   .zero = zero_,
                   .image = site.request.image,
+                  .format = std::string(site.image ? process::image_format(site.image->mount) : ""),
                   .landlock_rules = process::landlock_rule_count(inside_)};
   return confirm_container(made, site.host, std::move(outside));
 }

@@ -205,6 +205,7 @@ Result<runtime::Attestation> attest(int pid, const HostReport& host, Outside out
 
   a.rootfs.is_read_only = TRY(is_root_read_only(proc));
   if (!a.rootfs.is_read_only && !expectation.is_builder) return differs("the root file system can be written");
+  a.rootfs.format = expectation.image.empty() ? "host" : expectation.format;
   a.rootfs.image = expectation.image.empty() ? "host" : "sha256:" + expectation.image;
   const auto label = sys::read_file(proc + "/attr/current", 4096);
   if (label.has_value()) a.lsm_label = label->substr(0, label->find_first_of(std::string_view("\n\0", 2)));

@@ -46,6 +46,7 @@ struct Expectation {
   std::vector<std::uint32_t> groups;  ///< supplementary ones that are known to stay (without root)
   std::uint32_t landlock_rules = 0;
   std::string image;                       ///< digest; empty = the host's /usr
+  std::string format;                      ///< of the image, as it is mounted
   std::optional<std::uint32_t> zero = {};  ///< outside id of uid and gid 0 inside, where a runtime maps them as well
   bool is_builder = false;  ///< has a root that it can write, ids and capabilities of its own (compile.h)
 };

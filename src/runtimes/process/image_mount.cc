@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,11 +32,12 @@ constexpr std::array<std::string_view, 6> kOwnFolders{"dev", "proc", "run", "sys
 
 std::string path_of(FdRef file) { return "/proc/self/fd/" + std::to_string(file.get()); }
 
-/// By the file's magic number: that of EROFS stands behind 1024 bytes, that of squashfs in front (their headers in
-/// linux/erofs_fs.h and fs/squashfs/squashfs_fs.h).
+// The magic numbers in linux/erofs_fs.h and fs/squashfs/squashfs_fs.h.
+constexpr std::uint32_t kErofs = 0xE0F5E1E2;
+constexpr std::uint32_t kSquashfs = 0x73717368;
+
+/// By the file's magic number: that of EROFS stands behind 1024 bytes, that of squashfs in front.
 Result<const char*> format_of(FdRef file) {
-  constexpr std::uint32_t kErofs = 0xE0F5E1E2;
-  constexpr std::uint32_t kSquashfs = 0x73717368;
   const auto number_at = [&](off_t place) {
     std::uint32_t number = 0;
     return ::pread(file.get(), &number, sizeof number, place) == ssize_t{sizeof number} ? number : 0;
@@ -98,12 +100,52 @@ Result<> check_image(const Asker& asker, FdRef file, const HostReport& host) {
   return {};
 }
 
-Result<Image> ImageMounts::mount_of(FdRef file) {
+Result<std::string> published_digest(FdRef file, const HostReport& host) {
+  constexpr std::size_t kDigits = 64;
+  std::array<char, 4096> place;
+  const ssize_t length = ::readlink(path_of(file).c_str(), place.data(), place.size());
+  if (length <= 0) return Error::last_system("find the template's image");
+  const std::string_view path(place.data(), static_cast<std::size_t>(length));
+  struct stat info = {};
+  if (::fstat(file.get(), &info) < 0) return Error::last_system("look at the template's image");
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = path.substr(slash == std::string_view::npos ? 0 : slash + 1);
+  const std::string_view digest = name.substr(0, name.find('.'));
+  const bool is_digest = digest.size() == kDigits && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (info.st_nlink == 0 || !is_digest || slash == std::string_view::npos || slash == 0)
+    return Error(Code::kInvalidArgument,
+                 "the template's image is not (or no more) where templates are published: " + printable(path, 200));
+  struct stat folder = {};
+  if (::stat(std::string(path.substr(0, slash)).c_str(), &folder) < 0)
+    return Error::last_system("look at the folder of the template's image");
+  if (folder.st_uid != host.uid || (folder.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return Error(Code::kDenied, "others can write to the folder of the template's image: " + printable(path, 200));
+  return std::string(digest);
+}
+
+std::string_view image_format(FdRef mount) {
+  struct statfs info = {};
+  if (::fstatfs(mount.get(), &info) < 0) return "";
+  const auto magic = static_cast<std::uint32_t>(info.f_type);
+  if (magic == kErofs) return "erofs";
+  return magic == kSquashfs ? "squashfs" : "";
+}
+
+Result<Image> ImageMounts::mount_of(FdRef file, const std::string& digest, const HostReport& host) {
+  const auto expect = [&digest](std::string_view published) -> Result<> {
+    if (published == digest) return {};
+    return Error(Code::kDenied, "the template's image is another one than was asked for: it was published as " +
+                                    std::string(published));
+  };
   struct stat info = {};
   if (::fstat(file.get(), &info) < 0) return Error::last_system("look at the template's image");
   const Object object{.device = info.st_dev, .inode = info.st_ino};
   const auto found = images_.find(object);
-  if (found != images_.end()) return Image{.file = found->second.file.ref(), .mount = found->second.mount.ref()};
+  if (found != images_.end()) {
+    TRY(expect(found->second.digest));
+    return Image{.file = found->second.file.ref(), .mount = found->second.mount.ref()};
+  }
+  TRY(expect(TRY(published_digest(file, host))));
   forget_removed();
   if (images_.size() >= kImagesMost)
     return Error(Code::kExhausted, "brig-launch has " + std::to_string(kImagesMost) +
@@ -112,7 +154,7 @@ Result<Image> ImageMounts::mount_of(FdRef file) {
   Fd kept(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
   if (!kept.is_open()) return Error::last_system("keep the template's image");
   const Image image{.file = kept.ref(), .mount = mount.ref()};
-  images_.emplace(object, Kept{.file = std::move(kept), .mount = std::move(mount)});
+  images_.emplace(object, Kept{.file = std::move(kept), .mount = std::move(mount), .digest = digest});
   return image;
 }
 

@@ -2,10 +2,16 @@
 /// Images as roots: one read-only mount for each image, made once and shared by all sandboxes of it, so that they share
 /// its pages.
 ///
+/// Which image it is, its name says: the store publishes each under its SHA-256, in a folder that nobody but the
+/// launcher's own user can write to. The name is the kernel's for the very file that is mounted, whatever the asker
+/// says; the digest is not computed again, which would take longer than everything else.
+///
 /// A file system is parsed by the kernel, so the launcher mounts only what its own user has published: a stranger who
 /// asks must show a file that belongs to that user and that nobody else can write. Only root can mount images.
 #include <cstdint>
 #include <map>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -17,6 +23,13 @@ namespace brig::runtimes::process {
 
 /// kDenied if this asker may not have this file mounted; kInvalidArgument for what is no file.
 Result<> check_image(const Asker& asker, FdRef file, const HostReport& host);
+
+/// The digest (64 hexadecimal digits) that this file is published under. kDenied if its folder could be written by
+/// others; kInvalidArgument for a file that has no such name, or has been removed.
+Result<std::string> published_digest(FdRef file, const HostReport& host);
+
+/// "erofs" or "squashfs", as the kernel has mounted it; "" for anything else.
+std::string_view image_format(FdRef mount);
 
 /// An image and its mount, borrowed.
 struct Image {
@@ -30,7 +43,8 @@ class ImageMounts {
  public:
   /// The mount of this file, kept for the next one who asks. Borrowed until the next call. kUnsupported if the kernel
   /// does not know the format, kInvalidArgument if the file has none.
-  Result<Image> mount_of(FdRef file);
+  /// kDenied if it is not the one that was published as `digest`.
+  Result<Image> mount_of(FdRef file, const std::string& digest, const HostReport& host);
 
  private:
   struct Object {
@@ -41,6 +55,7 @@ class ImageMounts {
   struct Kept {
     Fd file;  ///< pins the inode, whose number is the key
     Fd mount;
+    std::string digest;
   };
   void forget_removed();
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtimes/process/testing/hosts.h"
+#include "sys/file.h"
 
 namespace brig::runtimes::process {
 namespace {
@@ -42,11 +43,47 @@ TEST(CheckImage, WantsAFileAndRoot) {
   EXPECT_EQ(check_image(kOwn, file(0644).ref(), rootless_host()).error().code(), Code::kUnsupported);
 }
 
-TEST(ImageMounts, TakeNoFileThatIsNoImage) {
-  const Fd junk = file(0644);
-  ASSERT_EQ(::ftruncate(junk.get(), 4096), 0);
+/// A file in a folder of its own.
+class Published : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_NE(::mkdtemp(folder_.data()), nullptr); }
+  void TearDown() override { (void)sys::remove_tree(folder_); }
+  Fd file_named(const std::string& name) {
+    Fd fd(::open((folder_ + "/" + name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    EXPECT_EQ(::ftruncate(fd.get(), 4096), 0);
+    return fd;
+  }
+  std::string folder_ = testing::TempDir() + "brig-published-XXXXXX";
+  HostReport host_ = host_of(::geteuid());
+  std::string digest_ = std::string(64, 'a');
+};
+
+TEST_F(Published, DigestIsTheNameOfTheFileItself) {
+  const Fd image = file_named(digest_ + ".erofs");
+  EXPECT_EQ(*published_digest(image.ref(), host_), digest_);
+  ASSERT_EQ(::symlink((digest_ + ".erofs").c_str(), (folder_ + "/" + std::string(64, 'b') + ".erofs").c_str()), 0);
+  const Fd by_link(::open((folder_ + "/" + std::string(64, 'b') + ".erofs").c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(*published_digest(by_link.ref(), host_), digest_) << "not what a link to it is called";
+  EXPECT_EQ(published_digest(file_named("image.erofs").ref(), host_).error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(published_digest(file(0644).ref(), host_).error().code(), Code::kInvalidArgument) << "a memfd";
+  ASSERT_EQ(::unlink((folder_ + "/" + digest_ + ".erofs").c_str()), 0);
+  EXPECT_EQ(published_digest(image.ref(), host_).error().code(), Code::kInvalidArgument) << "removed";
+}
+
+TEST_F(Published, DigestIsBelievedWhereNobodyElseCanWrite) {
+  const Fd image = file_named(digest_ + ".erofs");
+  EXPECT_EQ(published_digest(image.ref(), host_of(::geteuid() + 1)).error().code(), Code::kDenied);
+  ASSERT_EQ(::chmod(folder_.c_str(), 0777), 0);
+  EXPECT_EQ(published_digest(image.ref(), host_).error().code(), Code::kDenied);
+}
+
+TEST_F(Published, IsNotMountedAsAnother) {
+  const Fd image = file_named(digest_ + ".erofs");
   ImageMounts mounts;
-  EXPECT_EQ(mounts.mount_of(junk.ref()).error().code(), Code::kInvalidArgument);
+  const auto refused = mounts.mount_of(image.ref(), std::string(64, 'b'), host_);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Code::kDenied);
+  EXPECT_EQ(mounts.mount_of(image.ref(), digest_, host_).error().code(), Code::kInvalidArgument) << "no file system";
 }
 
 }  // namespace

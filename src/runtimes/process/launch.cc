@@ -215,6 +215,7 @@ void pack(Packer& out, const runtime::Attestation& a) {
   pack(out, a.cgroup.cpu_millis);
   out.number(static_cast<std::uint8_t>(a.rootfs.is_read_only));
   out.text(a.rootfs.image);
+  out.text(a.rootfs.format);
   out.text(a.network);
   pack(out, a.weaknesses);
 }
@@ -241,6 +242,7 @@ runtime::Attestation unpack_attestation(Unpacker& in) {
   a.cgroup.cpu_millis = unpack_optional<std::uint32_t>(in);
   a.rootfs.is_read_only = in.number<std::uint8_t>() != 0;
   a.rootfs.image = string_of(in.text());
+  a.rootfs.format = string_of(in.text());
   a.network = string_of(in.text());
   a.weaknesses = unpack_texts(in);
   return a;

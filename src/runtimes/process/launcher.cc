@@ -178,7 +178,7 @@ class Launcher {
 
   /// Here and not in the warden, so that all sandboxes of an image share one mount and its pages.
   Result<> mount_image(Job& job) {
-    if (job.image.is_open()) job.warden.image = TRY(images_.mount_of(job.image.ref()));
+    if (job.image.is_open()) job.warden.image = TRY(images_.mount_of(job.image.ref(), job.warden.request.image, host_));
     return {};
   }
 

@@ -218,6 +218,7 @@ Result<runtime::Attestation> ProcessMaker::confirm(const Site& site, const sys::
                                 .groups = TRY(remaining_groups(site.host)),
                                 .landlock_rules = landlock_rule_count(plan_),
                                 .image = site.request.image,
+                                .format = std::string(site.image ? image_format(site.image->mount) : ""),
                                 .is_builder = site.request.is_writable};
   return attest(child.pid(), site.host, std::move(outside), expectation);
 }

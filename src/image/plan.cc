@@ -6,7 +6,6 @@
 #include <boost/json/value.hpp>
 
 #include "base/paths.h"
-#include "image/digest.h"
 #include "image/json_text.h"
 #include "json/json.h"
 #include "json/reader.h"
@@ -45,7 +44,6 @@ Object to_object(const PlanStep& step) {
           {"from_stage", step.from_stage},
           {"from_template", step.from_template},
           {"mode", step.mode},
-          {"files", step.files},
           {"unpacks", step.unpacks}};
 }
 
@@ -89,9 +87,9 @@ Result<std::vector<InlineFile>> read_texts(const Reader& reader) {
 }
 
 Result<PlanStep> read_step(const Reader& reader, std::int32_t stage) {
-  static constexpr std::array<std::string_view, 14> kKeys{
+  static constexpr std::array<std::string_view, 13> kKeys{
       "kind",  "line",        "text",       "argv",          "environment", "folder", "sources",
-      "texts", "destination", "from_stage", "from_template", "mode",        "files",  "unpacks"};
+      "texts", "destination", "from_stage", "from_template", "mode",        "unpacks"};
   TRY(reader.only(kKeys));
   PlanStep step;
   const Reader kind = TRY(reader.at("kind"));
@@ -110,9 +108,6 @@ Result<PlanStep> read_step(const Reader& reader, std::int32_t stage) {
   step.from_template = TRY(from.text());
   if (!step.from_template.empty() && !is_template_name(step.from_template)) return from.error("no template's name");
   step.mode = static_cast<std::uint32_t>(TRY(TRY(reader.at("mode")).integer(0, 07777)));
-  const Reader files = TRY(reader.at("files"));
-  step.files = TRY(files.text());
-  if (!step.files.empty() && !is_digest(step.files)) return files.error("no digest");
   step.unpacks = TRY(TRY(reader.at("unpacks")).boolean());
   const Reader destination = TRY(reader.at("destination"));
   if (step.kind == StepKind::kCopy) step.destination = TRY(read_path(destination));
@@ -154,11 +149,12 @@ std::string to_json(const BuildPlan& plan) {
                                {"steps", std::move(steps)},
                                {"defaults", defaults_json(stage.defaults)}});
   }
-  return json::write(Object{{"stages", std::move(stages)}, {"notes", to_array(plan.notes)}});
+  return json::write(
+      Object{{"stages", std::move(stages)}, {"notes", to_array(plan.notes)}, {"ignored", to_array(plan.ignored)}});
 }
 
 Result<BuildPlan> parse_plan(std::string_view text) {
-  static constexpr std::array<std::string_view, 2> kKeys{"stages", "notes"};
+  static constexpr std::array<std::string_view, 3> kKeys{"stages", "notes", "ignored"};
   const json::Value value = TRY(json::parse(text, kBounds));
   const Reader root(value);
   TRY(root.only(kKeys));
@@ -170,6 +166,12 @@ Result<BuildPlan> parse_plan(std::string_view text) {
   for (const Reader& item : items)
     plan.stages.push_back(TRY(read_stage(item, static_cast<std::int32_t>(plan.stages.size()))));
   plan.notes = TRY(text_list(TRY(root.at("notes")), {.count = 64, .length = 1000}));
+  const Reader ignored = TRY(root.at("ignored"));
+  plan.ignored = TRY(text_list(ignored, {.count = kIgnoredMost, .length = kPathMost}));
+  for (const std::string& path : plan.ignored) {
+    const auto whole = GuestPath::parse("/" + path);
+    if (!whole || whole->text() != "/" + path || path.empty()) return ignored.error("no path in the context");
+  }
   return plan;
 }
 

@@ -15,6 +15,8 @@ namespace brig::image {
 inline constexpr std::size_t kStagesMost = 50;
 /// Of one stage: each is a layer of an overlay, which takes 64.
 inline constexpr std::size_t kStepsMost = 60;
+/// More that a .dockerignore leaves out is looked at by the cache.
+inline constexpr std::size_t kIgnoredMost = 5000;
 inline constexpr std::size_t kPlanBytesMost = std::size_t{4} << 20;
 
 enum class StepKind : std::uint8_t {
@@ -43,7 +45,6 @@ struct PlanStep {
   std::int32_t from_stage = -1;
   std::string from_template;  ///< where sources are if it is neither a stage nor the context
   std::uint32_t mode = 0;     ///< of what is copied; 0: as it is
-  std::string files;          ///< digest of what is copied of the context; empty if it comes from elsewhere
   bool unpacks = false;       ///< sources that are archives are unpacked (ADD)
   bool operator==(const PlanStep&) const = default;
 };
@@ -60,7 +61,8 @@ struct PlanStage {
 /// The last stage is the one that is wanted. At least one.
 struct BuildPlan {
   std::vector<PlanStage> stages;
-  std::vector<std::string> notes;  ///< what was not done, in sentences
+  std::vector<std::string> notes;    ///< what was not done, in sentences
+  std::vector<std::string> ignored;  ///< paths of the context that are nothing to this build, with all below them
   bool operator==(const BuildPlan&) const = default;
 };
 

@@ -63,6 +63,25 @@ class Templates(unittest.TestCase):
         self.assertIn("python", self.client.get("/v1/templates/host/prompt").body.decode())
         self.assertEqual(self.client.get("/v1/templates/none/prompt").status, 404)
         self.assertEqual(service.Client(self.daemon.address).get("/v1/templates/host/prompt").status, 401)
+    def test_sandboxes_of_one_share_its_pages(self):
+        size, count = 16 << 20, 8
+        root = os.path.join(self.scratch, "large-root")
+        shutil.copytree(self.root, root, symlinks=True)
+        with open(os.path.join(root, "opt/large"), "wb") as file:
+            file.write(os.urandom(size))
+        done = subprocess.run([BRIG, "template", "import", root, "--name", "large", "--templates-dir", self.folder], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        charged = lambda one: self.client.expect(200, "GET", "/v1/sandboxes/%s/metrics" % one)["memory_bytes"]
+        sandboxes = [self.client.create(template="large", ttl_seconds=120) for _ in range(count)]
+        before = [charged(one) for one in sandboxes]
+        for one in sandboxes:
+            self.assertEqual(self.client.exec(one, "cat /opt/large | wc -c")["stdout"], "%d\n" % size)
+        grown = [charged(one) - then for one, then in zip(sandboxes, before)]
+        # A page is charged to who read it first. That one may have read the image file's pages and the unpacked ones, which are as many.
+        self.assertLess(sum(grown), 3 * size, grown)
+        self.assertLess(sum(grown[1:]), size // 2, grown)
+        for one in sandboxes:
+            self.client.kill(one)
 
     def test_its_pool(self):
         self.assertTrue(wait_until(lambda: self.ready("small") == 3))

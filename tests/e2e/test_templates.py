@@ -327,6 +327,90 @@ class Templates(unittest.TestCase):
         self.assertEqual(fresh.returncode, 0, fresh.stderr)
         self.assertEqual(self.run_in("app", "--", "cat", "/one", "/two").stdout, "first\n12")
 
+    def test_what_is_not_copied_makes_no_step_again(self):
+        self.import_(self.root, "base")
+        folder = self.context("FROM base\nCOPY sub/a /a\nRUN cat /a > /b\nCOPY other /other\n", sub__a="1", other="1", left_dot_out="1",
+                              _dot_dockerignore="sub/*.out\n*.out\n")
+        done, log = self.build("app", folder)
+        self.assertEqual(done.returncode, 0, done.stderr + log)
+        for name, text in (("left.out", "2"), ("sub/more.out", "2"), ("Dockerfile", None), ("other", "2")):
+            with open(os.path.join(folder, name), "a") as file:
+                file.write(text or "# a remark\n")
+            os.utime(os.path.join(folder, "sub/a"))
+            done, log = self.build("app", folder)
+            self.assertEqual(done.returncode, 0, done.stderr + log)
+            self.assertIn("COPY sub/a /a (from the cache)", log, name)
+            self.assertIn("RUN cat /a > /b (from the cache)", log, name)
+            self.assertEqual("COPY other /other (from the cache)" in log, name != "other", name)
+        self.assertEqual(self.run_in("app", "--", "cat", "/a", "/b", "/other").stdout, "1112")
+
+    def test_a_template_built_upon_its_own_name(self):
+        self.import_(self.root, "app")
+        folder = self.context("FROM app\nRUN cat /opt/mark /opt/mark > /opt/twice\n")
+        done, log = self.build("app", folder)
+        self.assertEqual(done.returncode, 0, done.stderr + log)
+        newer = os.path.join(self.scratch, "newer")
+        shutil.copytree(self.root, newer, symlinks=True)
+        with open(os.path.join(newer, "opt/mark"), "w") as mark:
+            mark.write("newer\n")
+        self.import_(newer, "app")
+        done, log = self.build("app", folder)
+        self.assertNotIn("unchanged", done.stdout, "it was built upon another template")
+        self.assertEqual(self.run_in("app", "--", "cat", "/opt/twice").stdout, "newer\nnewer\n")
+
+    def test_a_dockerfile_that_is_a_link(self):
+        self.import_(self.root, "base")
+        secret = self.write("secret", b"FROM hunter2\n")
+        folder = self.context("FROM base\n")
+        os.rename(os.path.join(folder, "Dockerfile"), os.path.join(folder, "Dockerfile.real"))
+        os.symlink("Dockerfile.real", os.path.join(folder, "Dockerfile"))
+        self.assertEqual(self.build("app", folder)[0].returncode, 0, "in the context it may be one")
+        os.unlink(os.path.join(folder, "Dockerfile"))
+        os.symlink(secret, os.path.join(folder, "Dockerfile"))
+        done, log = self.build("app", folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is a link that leads out of the context", done.stderr)
+        self.assertNotIn("hunter2", done.stderr + log)
+
+    def test_several_are_removed_at_once(self):
+        for name in ("one", "two", "three"):
+            self.import_(self.packed(), name)
+        done = self.template("rm", "one", "nothing", "two")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('there is no template "nothing"', done.stderr)
+        self.assertEqual(self.names(), ["three"], "each that was there is gone")
+        self.assertEqual(self.template("rm", "three").returncode, 0)
+        self.assertEqual(self.left()["images"], [])
+
+    def test_squashfs_where_erofs_cannot_be_mounted(self):
+        if not os.path.exists("/usr/bin/mksquashfs"):
+            self.skipTest("squashfs-tools is not installed")
+        with open("/proc/filesystems") as file:
+            known = file.read()
+        if "squashfs" not in known and subprocess.run(["modprobe", "squashfs"], capture_output=True).returncode != 0:
+            self.skipTest("this kernel has no squashfs")
+        if not os.path.exists("/dev/loop-control"):
+            self.skipTest("there are no loop devices")
+        # As a kernel says that has no EROFS.
+        without = self.write("filesystems", "".join(line for line in known.splitlines(True) if "erofs" not in line).encode() +
+                             (b"" if "squashfs" in known else b"\tsquashfs\n"))
+        done = subprocess.run(["unshare", "-m", "sh", "-ec", 'mount --bind "$0" /proc/filesystems; exec "$@"', without, BRIG, "template", "import",
+                               self.root, "--name", "squashed", "--templates-dir", self.store, "--json"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        made = json.loads(done.stdout)
+        self.assertEqual(made["format"], "squashfs")
+        self.assertEqual(self.left()["images"], [made["digest"].split(":")[1] + ".squashfs"])
+        ran = self.run_in("squashed", "--json", "--", "cat", "/opt/mark")
+        report = json.loads(ran.stdout)
+        self.assertEqual(report["stdout"], "here\n")
+        self.assertEqual((report["attestation"]["rootfs"]["image"], report["attestation"]["rootfs"]["format"]), (made["digest"], "squashfs"))
+        self.import_(self.root, "usual")
+        usual = json.loads(self.run_in("usual", "--json", "--", "cat", "/opt/mark").stdout)["attestation"]["rootfs"]
+        self.assertEqual(usual["format"], "erofs")
+        self.assertNotEqual(usual["image"], made["digest"])
+        without_maker = self.without(["/usr/bin/mkfs.erofs"], "import", self.packed(), "--name", "third", "--json")
+        self.assertEqual(json.loads(without_maker.stdout)["format"], "squashfs", "also where the program for EROFS is missing")
+
     def test_what_is_made_afresh_is_what_is_there_afterwards(self):
         self.import_(self.root, "base")
         folder = self.context("FROM base\nRUN echo $RANDOM$RANDOM$RANDOM > /stamp\nRUN cp /stamp /copy\n")
@@ -460,6 +544,7 @@ memory = "100M"
             (("import",), 2, "what is to be imported"),
             (("info", "small"), 1, "there is no template"),
             (("rm", "small"), 1, "there is no template"),
+            (("rm",), 2, "which template"),
             (("build",), 2, "which template"),
             (("build", "bse"), 2, "did you mean \"base\""),
             (("build", "x", "-f", "/nowhere"), 2, "No such file"),

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "image/digest.h"
 #include "image/json_text.h"
+#include "image/make/build_context.h"
 #include "image/make/pack.h"
 #include "image/plan.h"
 #include "json/json.h"
@@ -23,8 +24,7 @@
 namespace brig::image {
 namespace {
 
-constexpr std::string_view kCacheVersion = "1";
-constexpr std::size_t kFileMost = std::size_t{1} << 20;
+constexpr std::string_view kCacheVersion = "2";
 /// Looking at more files than this takes longer than it saves.
 constexpr std::size_t kLookedAtMost = 50'000;
 
@@ -70,15 +70,20 @@ class Build {
       : workshop_(workshop), store_(store), request_(request), folder_(std::move(folder)) {}
 
   Result<Template> run(const std::string& text);
+  /// Whether it went into the build as it was when the build began.
+  [[nodiscard]] bool has_used(const std::string& name) const { return used_.contains(name); }
 
  private:
   Result<BuildPlan> plan(const std::string& text);
   Result<std::string> options() const;
   Result<Made> make_stage(const PlanStage& stage);
   Result<Made> begin(const PlanStage& stage);
-  Result<> perform(const PlanStep& step, Made& made, const std::string& changes);
+  Result<std::string> key_of(const PlanStep& step, const Made& made, std::string& packed);
+  Result<> perform(const PlanStep& step, Made& made, const std::string& changes, const std::string& packed);
   Result<> perform_run(const PlanStep& step, const Made& made, const std::string& changes);
-  Result<> perform_copy(PlanStep step, const Made& made, const std::string& changes);
+  Result<> perform_copy(PlanStep step, const Made& made, const std::string& changes, std::string packed);
+  Result<std::string> pack_sources(const PlanStep& step);
+  Result<Template> find(const std::string& name);
   Result<std::string> gathered(PlanStep& step);
   Result<Made> made_of(const PlanStep& step);
   Result<std::string> export_root(const Made& made, Manifest& draft);
@@ -97,10 +102,12 @@ class Build {
   Store& store_;
   const DockerfileRequest& request_;
   BuildFolder folder_;
-  std::string context_;  ///< the tar of it
+  std::vector<std::string> ignored_;  ///< of the context
   std::vector<std::optional<Made>> stages_;
   std::set<std::string> fresh_;  ///< keys of what this build made: two stages that begin alike share it
+  std::set<std::string> used_;   ///< names of templates
   unsigned changes_ = 0;
+  unsigned packed_ = 0;
 };
 
 Result<std::string> Build::options() const {
@@ -117,7 +124,7 @@ Result<std::string> Build::options() const {
 Result<BuildPlan> Build::plan(const std::string& text) {
   TRY(write_text(place("Dockerfile"), text));
   TRY(write_text(place("options"), TRY(options())));
-  context_ = TRY(pack(request_.context, folder_.path(), "context"));
+  const std::string context = TRY(pack(request_.context, folder_.path(), "context"));
   Step step{.argv = {"/brig/worker", "plan", "/brig/Dockerfile", "/brig/options", "/brig/context"},
             .disk = folder_.path()};
   step.policy.limits = step_limits();
@@ -125,7 +132,7 @@ Result<BuildPlan> Build::plan(const std::string& text) {
   step.policy.mounts = {TRY(mount(workshop_.worker.text(), "/brig/worker", kRead)),
                         TRY(mount(place("Dockerfile"), "/brig/Dockerfile", kRead)),
                         TRY(mount(place("options"), "/brig/options", kRead)),
-                        TRY(mount(context_, "/brig/context", kRead))};
+                        TRY(mount(context, "/brig/context", kRead))};
   const StepEnd end = TRY(run_step(workshop_.make_runtime, step, workshop_.on_line).context("read the Dockerfile"));
   return parse_plan(TRY(answer_of(end, "reading the Dockerfile")));
 }
@@ -143,6 +150,8 @@ Result<> Build::write_step(const PlanStep& step) {
   PlanStep alone = step;
   alone.from_stage = -1;  // its sources are in the context that it gets
   alone.from_template.clear();
+  alone.line = 0;  // nothing is read that its key does not say
+  alone.text.clear();
   return write_text(place("plan"), to_json({.stages = {{.base = "scratch", .steps = {std::move(alone)}}}}));
 }
 
@@ -190,14 +199,43 @@ Result<std::string> Build::gathered(PlanStep& step) {
   return pack(TRY(HostPath::parse(out)), folder_.path(), "gathered" + std::to_string(changes_));
 }
 
-Result<Made> Build::made_of(const PlanStep& step) {
-  if (step.from_stage >= 0) return *stages_.at(static_cast<std::size_t>(step.from_stage));
-  return Made{.image = TRY(store_.find(step.from_template)), .layers = {}, .key = {}};
+Result<Template> Build::find(const std::string& name) {
+  used_.insert(name);
+  return store_.find(name);
 }
 
-Result<> Build::perform_copy(PlanStep step, const Made& made, const std::string& changes) {
-  std::string tar = context_;
-  if (step.from_stage >= 0 || !step.from_template.empty()) tar = TRY(gathered(step));
+/// What a step copies of the context, as a tar of nothing else.
+Result<std::string> Build::pack_sources(const PlanStep& step) {
+  const std::string name = "copied" + std::to_string(packed_++);
+  if (!step.sources.empty())
+    return pack(request_.context, folder_.path(), name, choose_members(request_.context, step.sources, ignored_));
+  const std::string empty = place("empty");  // all of it stands in the Dockerfile
+  TRY(make_folders(empty));
+  return pack(TRY(HostPath::parse(empty)), folder_.path(), name);
+}
+
+/// Of everything that goes into a step. `packed` is what it copies of the context.
+Result<std::string> Build::key_of(const PlanStep& step, const Made& made, std::string& packed) {
+  std::string key = made.key + key_text(step);
+  if (step.from_stage >= 0) {
+    key += stages_.at(static_cast<std::size_t>(step.from_stage))->key;
+  } else if (!step.from_template.empty()) {
+    key += TRY(find(step.from_template)).manifest.digest;
+  } else if (step.kind != StepKind::kRun) {
+    packed = TRY(pack_sources(step));
+    key += TRY(digest_without_times(packed));
+  }
+  return digest_of(key);
+}
+
+Result<Made> Build::made_of(const PlanStep& step) {
+  if (step.from_stage >= 0) return *stages_.at(static_cast<std::size_t>(step.from_stage));
+  return Made{.image = TRY(find(step.from_template)), .layers = {}, .key = {}};
+}
+
+Result<> Build::perform_copy(PlanStep step, const Made& made, const std::string& changes, std::string packed) {
+  std::string tar = std::move(packed);
+  if (tar.empty()) tar = TRY(gathered(step));
   TRY(write_step(step));
   Step copy{.argv = {kWorkerPath, "copy", "/", kPlanPath, kContextPath}, .folder = "/"};
   copy.policy.mounts = {TRY(worker_mount()), TRY(mount(place("plan"), kPlanPath, policy::Access::kReadOnly)),
@@ -206,9 +244,9 @@ Result<> Build::perform_copy(PlanStep step, const Made& made, const std::string&
   return {};
 }
 
-Result<> Build::perform(const PlanStep& step, Made& made, const std::string& changes) {
+Result<> Build::perform(const PlanStep& step, Made& made, const std::string& changes, const std::string& packed) {
   if (step.kind == StepKind::kRun) return perform_run(step, made, changes);
-  return perform_copy(step, made, changes);
+  return perform_copy(step, made, changes, packed);
 }
 
 Result<Made> Build::begin(const PlanStage& stage) {
@@ -221,7 +259,7 @@ Result<Made> Build::begin(const PlanStage& stage) {
                 .layers = {TRY(HostPath::parse(empty))},
                 .key = digest_of("scratch " + std::string(kCacheVersion))};
   }
-  auto image = TRY(store_.find(stage.base));
+  auto image = TRY(find(stage.base));
   std::string key = digest_of("image " + std::string(kCacheVersion) + " " + image.manifest.digest);
   return Made{.image = std::move(image), .layers = {}, .key = std::move(key)};
 }
@@ -229,10 +267,8 @@ Result<Made> Build::begin(const PlanStage& stage) {
 Result<Made> Build::make_stage(const PlanStage& stage) {
   Made made = TRY(begin(stage));
   for (const PlanStep& step : stage.steps) {
-    std::string key = made.key + key_text(step);
-    if (step.from_stage >= 0) key += stages_.at(static_cast<std::size_t>(step.from_stage))->key;
-    if (!step.from_template.empty()) key += TRY(store_.find(step.from_template)).manifest.digest;
-    key = digest_of(key);
+    std::string packed;
+    std::string key = TRY(key_of(step, made, packed).context("line " + std::to_string(step.line)));
     const bool may_be_known = request_.uses_cache || fresh_.contains(key);
     const auto known = may_be_known ? store_.layer(key) : std::nullopt;
     say(step.text + (known ? " (from the cache)" : ""));
@@ -240,12 +276,13 @@ Result<Made> Build::make_stage(const PlanStage& stage) {
       made.layers.push_back(*known);
     } else {
       const std::string changes = TRY(fresh_changes());
-      if (auto done = perform(step, made, changes); !done) {
+      if (auto done = perform(step, made, changes, packed); !done) {
         return std::move(done).error().context("line " + std::to_string(step.line));
       }
       made.layers.push_back(TRY(store_.keep_layer(key, changes + "/upper")));
       fresh_.insert(key);
     }
+    if (!packed.empty()) ::unlink(packed.c_str());  // what stays goes with the build's folder
     made.key = std::move(key);
   }
   return made;
@@ -281,6 +318,7 @@ Result<Template> Build::run(const std::string& text) {
   const Format format = TRY(choose_format());
   const BuildPlan plan = TRY(this->plan(text));
   stages_.resize(plan.stages.size());
+  ignored_ = plan.ignored;
   for (const std::size_t i : needed(plan)) {
     if (plan.stages.size() > 1)
       say("stage " + std::to_string(i + 1) + (plan.stages[i].name.empty() ? "" : " (" + plan.stages[i].name + ")"));
@@ -335,7 +373,7 @@ Result<std::string> identity_of(const Store& store, const DockerfileRequest& req
 
 Result<Imported> build_dockerfile(const Workshop& workshop, Store& store, const DockerfileRequest& request) {
   TRY(check_template_name(request.name));
-  const std::string text = TRY(sys::read_file(request.file.text(), kFileMost));
+  const std::string text = TRY(read_dockerfile_text(request.file, request.context));
   const std::string key = TRY(identity_of(store, request, text));
   if (request.uses_cache && !key.empty()) {
     if (auto known = store.cached(key)) {
@@ -347,7 +385,9 @@ Result<Imported> build_dockerfile(const Workshop& workshop, Store& store, const 
   }
   Build build(workshop, store, request, TRY(store.new_build()));
   Template made = TRY(build.run(text));
-  if (!key.empty() && TRY(identity_of(store, request, text)) == key) TRY(store.remember(key, made.manifest));
+  // The identity does not say what the template of the same name was before, which this may have been built upon.
+  const bool may_be_known = !key.empty() && !build.has_used(request.name);
+  if (may_be_known && TRY(identity_of(store, request, text)) == key) TRY(store.remember(key, made.manifest));
   return Imported{.made = std::move(made)};
 }
 

@@ -87,11 +87,12 @@ Result<BuildPlan> plan_build(std::string_view dockerfile, std::string_view optio
   TRY(read_options(json::Reader(value), input));
   BuildPlan plan = TRY(read_dockerfile(input).context("the Dockerfile"));
   const Context files = TRY(Context::open(context));
-  for (PlanStage& stage : plan.stages) {
-    for (PlanStep& step : stage.steps) {
+  plan.ignored = files.ignored();
+  for (const PlanStage& stage : plan.stages) {
+    for (const PlanStep& step : stage.steps) {
       if (step.kind != StepKind::kCopy || step.from_stage >= 0 || !step.from_template.empty()) continue;
       const std::string where = "the Dockerfile: line " + std::to_string(step.line);
-      step.files = TRY(files.digest(TRY(files.pick(step).context(where))).context(where));
+      TRY(files.pick(step).context(where));
     }
   }
   return plan;

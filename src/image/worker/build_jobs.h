@@ -10,7 +10,7 @@
 namespace brig::image {
 
 /// What the host tells about a build, as JSON: {"templates": {name: defaults}, "arguments": {name: value}, "target":
-/// ""}. `context` is a tar. The plan has the digest of what each step copies of it.
+/// ""}. `context` is a tar: what the plan copies of it is there.
 Result<BuildPlan> plan_build(std::string_view dockerfile, std::string_view options, FdRef context);
 
 /// Copies what the step's sources name below `root` into folders of `out`; returns what the same step's sources are

@@ -10,7 +10,6 @@
 #include <iterator>
 
 #include "base/text.h"
-#include "image/digest.h"
 #include "image/worker/beneath.h"
 #include "image/worker/decode.h"
 #include "image/worker/member_path.h"
@@ -93,11 +92,29 @@ Result<Context> Context::open(FdRef tar) {
   FileStream text(tar, ignore->second.begin, ignore->second.begin + ignore->second.member.size);
   const std::string lines = TRY(read_whole(text, kIgnoreMost).context(".dockerignore"));
   const IgnoreList list = TRY(IgnoreList::parse(lines).context(".dockerignore"));
-  for (auto at = context.places_.begin(); at != context.places_.end();) {
-    const bool is_ignored = TRY(list.ignores(at->first).context(".dockerignore"));
-    at = is_ignored ? context.places_.erase(at) : std::next(at);
-  }
+  TRY(context.leave_out(list).context(".dockerignore"));
   return context;
+}
+
+/// A folder that is left out stands for what is below it, unless some of that is kept.
+Result<> Context::leave_out(const IgnoreList& list) {
+  std::vector<std::string> out;
+  for (auto at = places_.begin(); at != places_.end();) {
+    const bool is_ignored = TRY(list.ignores(at->first));
+    if (is_ignored) out.push_back(at->first);
+    at = is_ignored ? places_.erase(at) : std::next(at);
+  }
+  const auto has_kept = [this](const std::string& folder) {
+    const auto next = places_.lower_bound(folder + "/");
+    return next != places_.end() && next->first.starts_with(folder + "/");
+  };
+  std::ranges::sort(out, {}, [](const std::string& path) { return path + "/"; });  // what is below comes next
+  for (std::string& path : out) {
+    if (ignored_.size() == kIgnoredMost) break;
+    const bool is_within = !ignored_.empty() && path.starts_with(ignored_.back() + "/");
+    if (!is_within && !has_kept(path)) ignored_.push_back(std::move(path));
+  }
+  return {};
 }
 
 Result<> Context::pick_one(const std::string& source, std::vector<Picked>& picked) const {
@@ -130,20 +147,6 @@ Result<std::vector<Picked>> Context::pick(const PlanStep& step) const {
   std::vector<Picked> picked;
   for (const std::string& source : step.sources) TRY(pick_one(source, picked));
   return picked;
-}
-
-Result<std::string> Context::digest(const std::vector<Picked>& picked) const {
-  Sha256 hash;
-  std::vector<char> piece(std::size_t{256} << 10);
-  for (const Picked& one : picked) {
-    const Member& member = *one.member;
-    hash.update(one.to + '\0' + member.target + '\0' + std::to_string(static_cast<int>(member.type)) + " " +
-                std::to_string(member.size) + ((member.mode & 0111U) != 0 ? " x " : " - ") +
-                (one.is_named ? "n" : "f") + '\0');
-    FileStream bytes(tar_, one.begin, one.begin + member.size);
-    while (const std::size_t count = TRY(bytes.read_some(piece))) hash.update({piece.data(), count});
-  }
-  return hash.finish();
 }
 
 Result<> make_folder(FdRef root, std::string_view path) {

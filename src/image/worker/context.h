@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "image/plan.h"
+#include "image/worker/patterns.h"
 #include "image/worker/tar.h"
 #include "image/worker/tree.h"
 
@@ -29,8 +30,8 @@ class Context {
 
   /// What a step copies. kNotFound, naming it, for a source that is not there.
   Result<std::vector<Picked>> pick(const PlanStep& step) const;
-  /// A digest of it: paths, kinds, whether it is a program, contents.
-  Result<std::string> digest(const std::vector<Picked>& picked) const;
+  /// What .dockerignore leaves out, kIgnoredMost at most: paths, each with all below it.
+  [[nodiscard]] const std::vector<std::string>& ignored() const { return ignored_; }
 
  private:
   struct Place {
@@ -38,9 +39,11 @@ class Context {
     std::uint64_t begin = 0;
   };
   explicit Context(FdRef tar) : tar_(tar) {}
+  Result<> leave_out(const IgnoreList& list);
   Result<> pick_one(const std::string& source, std::vector<Picked>& picked) const;
   FdRef tar_;
   std::map<std::string, Place, std::less<>> places_;
+  std::vector<std::string> ignored_;
 };
 
 /// Makes the folder with its parents, links of the root followed inside it.

@@ -133,20 +133,20 @@ TEST_F(ContextTest, TextsAndModes) {
   EXPECT_EQ(scratch_.status("root/etc/named").st_mode & 0777U, 0755U);
 }
 
-TEST_F(ContextTest, ADigestKnowsWhatMatters) {
-  const auto digest = [&](const TarMaker& tar) {
-    give(tar);
-    const auto context = Context::open(tar_.ref());
-    PlanStep step;
-    step.sources = {"d"};
-    return *context->digest(*context->pick(step));
-  };
-  const std::string one = digest(TarMaker().folder("d/").file("d/a", "1").file("other", "1"));
-  EXPECT_EQ(one, digest(TarMaker().file("other", "2").folder("d/").file("d/a", "1")));
-  EXPECT_NE(one, digest(TarMaker().folder("d/").file("d/a", "2")));
-  EXPECT_NE(one, digest(TarMaker().folder("d/").file("d/b", "1")));
-  EXPECT_NE(one, digest(TarMaker().folder("d/").file("d/a", "1", 0755)));
-  EXPECT_NE(one, digest(TarMaker().folder("d/").symlink("d/a", "1")));
+TEST_F(ContextTest, SaysWhatIsLeftOutOnce) {
+  give(TarMaker()
+           .file(".dockerignore", "out\n*.pyc\nmixed\n!mixed/kept\n.dockerignore\n")
+           .folder("out/")
+           .folder("out/deep/")
+           .file("out/deep/a", "1")
+           .file("out-of-the-way", "1")
+           .folder("mixed/")
+           .file("mixed/kept", "1")
+           .file("mixed/lost", "1")
+           .file("x.pyc", "1"));
+  const auto context = Context::open(tar_.ref());
+  ASSERT_TRUE(context.has_value()) << context.error().message();
+  EXPECT_EQ(context->ignored(), (std::vector<std::string>{".dockerignore", "mixed/lost", "out", "x.pyc"}));
 }
 
 }  // namespace

@@ -132,25 +132,30 @@ int cmd_info(const Words& words) {
 
 int cmd_rm(const Words& words) {
   std::optional<std::string> folder;
-  std::optional<std::string> name;
-  cli::Options options("template rm NAME [FLAGS]",
-                       "Removes a template. Sandboxes that run on it go on; its image goes with the last of them.");
-  options.positional("NAME", name, "The template");
+  std::vector<std::string> names;
+  cli::Options options("template rm NAME… [FLAGS]",
+                       "Removes templates. Sandboxes that run on one go on; its image goes with the last of them.");
+  options.positional("NAME", names, "The templates");
   options.option("--templates-dir", folder, "DIR", kFolderHelp);
   if (const auto code = options.parse(words)) return *code;
-  if (!name) return cli::usage_error("which template? brig template ls lists them");
+  if (names.empty()) return cli::usage_error("which template? brig template ls lists them");
   auto store = open_store(folder);
   if (!store) return cli::usage_error(store.error().message());
   if (auto ready = store->prepare(); !ready) return fail(ready.error());
-  const auto removed = store->remove(*name);
-  return removed ? 0 : fail(removed.error());
+  int code = 0;
+  for (const std::string& name : names) {  // each that can be, goes
+    if (const auto removed = store->remove(name); !removed) code = fail(removed.error());
+  }
+  return code;
 }
 
 int cmd_gc(const Words& words) {
   std::optional<std::string> folder;
   bool is_json = false;
-  cli::Options options("template gc [FLAGS]",
-                       "Removes what no template needs: the cache of builds, and what died builds left.");
+  cli::Options options(
+      "template gc [FLAGS]",
+      "Removes what no template needs: the cache of builds, libraries of templates that have gone, and what "
+      "died builds left.");
   options.option("--templates-dir", folder, "DIR", kFolderHelp);
   options.flag("--json", is_json, "One JSON object");
   if (const auto code = options.parse(words)) return *code;
@@ -165,6 +170,7 @@ int cmd_gc(const Words& words) {
     return say(json::write(boost::json::object{{"images", collected->images},
                                                {"cache_entries", collected->entries},
                                                {"layers", collected->layers},
+                                               {"libraries", collected->libraries},
                                                {"builds", builds},
                                                {"bytes", collected->bytes.count}}) +
                "\n")
@@ -173,7 +179,8 @@ int cmd_gc(const Words& words) {
   }
   return say("removed " + std::to_string(collected->images) + " images (" + megabytes(collected->bytes) + "), " +
              std::to_string(collected->entries) + " entries of the cache, " + std::to_string(collected->layers) +
-             " layers and " + std::to_string(builds) + " builds that had died\n")
+             " layers, " + std::to_string(collected->libraries) + " libraries and " + std::to_string(builds) +
+             " builds that had died\n")
              ? 0
              : 1;
 }

@@ -16,6 +16,7 @@ int cmd_build(const Words& words);
 int cmd_gc(const Words& words);
 int cmd_import(const Words& words);
 int cmd_info(const Words& words);
+int cmd_lib(const Words& words);
 int cmd_ls(const Words& words);
 int cmd_rm(const Words& words);
 

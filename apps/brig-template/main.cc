@@ -25,6 +25,7 @@ struct Command {
 constexpr std::array kCommands = {
     Command{"build", "make a template of a Dockerfile or of Debian packages", cmd_build},
     Command{"import", "make a template of an OCI layout, a docker save archive, a tar or a folder", cmd_import},
+    Command{"lib", "install Python packages from wheels for a template, or list what is installed", cmd_lib},
     Command{"ls", "list the templates", cmd_ls},
     Command{"info", "say what is in a template and where it came from", cmd_info},
     Command{"rm", "remove templates", cmd_rm},

@@ -42,22 +42,32 @@ Result<HostPath> readable_path(const std::string& text) {
   return path;
 }
 
-int make_template(const std::optional<std::string>& folder, const std::string& name, const std::string& doing,
-                  bool is_json, const Make& make) {
+int work_in_shop(const std::optional<std::string>& folder, const std::string& log, const std::string& doing,
+                 const Work& work, const std::function<int(const Error&)>& failed) {
   auto store = open_store(folder);
   if (!store) return cli::usage_error(store.error().message());
   if (auto ready = store->prepare(); !ready) return fail(ready.error());
-  auto console = Console::open(store->folder().text() + "/logs", name);
+  auto console = Console::open(store->folder().text() + "/logs", log);
   if (!console) return fail(console.error());
   const auto workshop = make_workshop(*console);
   if (!workshop) return fail(workshop.error());
-  const auto made = make(*workshop, *store);
+  const auto done = work(*workshop, *store);
   console->finish();
-  if (made) return finish(*made, is_json);
-  console->line(made.error().message());
+  if (done) return *done;
+  console->line(done.error().message());
   console->finish();
-  cli::complain(doing + ": " + made.error().message() + " (the log is " + console->log_path() + ")");
-  return 1;
+  cli::complain(doing + ": " + done.error().message() + " (the log is " + console->log_path() + ")");
+  return failed(done.error());
+}
+
+int make_template(const std::optional<std::string>& folder, const std::string& name, const std::string& doing,
+                  bool is_json, const Make& make) {
+  return work_in_shop(
+      folder, name, doing,
+      [&](const image::Workshop& workshop, image::Store& store) -> Result<int> {
+        return finish(TRY(make(workshop, store)), is_json);
+      },
+      [](const Error&) { return 1; });
 }
 
 }  // namespace brig::templates

@@ -17,6 +17,14 @@ using Make = std::function<Result<image::Imported>(const image::Workshop&, image
 int make_template(const std::optional<std::string>& folder, const std::string& name, const std::string& doing,
                   bool is_json, const Make& make);
 
+/// What a command does with a workshop: its exit code, or why it could not be done.
+using Work = std::function<Result<int>(const image::Workshop&, image::Store&)>;
+
+/// Prepares everything, works, says why not (`doing`), and returns the exit code: `failed` if it could not be done. The
+/// log is `log`'s.
+int work_in_shop(const std::optional<std::string>& folder, const std::string& log, const std::string& doing,
+                 const Work& work, const std::function<int(const Error&)>& failed);
+
 /// `text` against the working folder; kInvalidArgument if it cannot be read.
 Result<HostPath> readable_path(const std::string& text);
 

@@ -23,6 +23,7 @@
 #include "image/catalog.h"
 #include "image/digest.h"
 #include "image/prompt.h"
+#include "libraries.h"
 #include "options.h"
 #include "policy/explain.h"
 #include "policy/overrides.h"
@@ -46,7 +47,7 @@ struct RunOptions {
   std::optional<std::string> preset;
   RemoteFlags remote;
   std::optional<std::string> template_name;
-  std::optional<std::string> templates_dir;
+  LibraryOptions libraries;
   std::optional<std::string> input;
   std::optional<std::string> out;
   bool is_json = false;
@@ -72,7 +73,9 @@ void add_policy_flags(Options& options, RunOptions& o) {
   options.option("--preset", o.preset, "NAME", "strict, default or lenient");
   options.option("--template", o.template_name, "NAME",
                  "What the program finds in its root: host, or one of brig template ls");
-  options.option("--templates-dir", o.templates_dir, "DIR", "Where templates are kept");
+  options.option("--templates-dir", o.libraries.templates_dir, "DIR", "Where templates are kept");
+  options.option("--lib", o.overrides.lib, "NAME[,NAME…]",
+                 "Python packages that the program has, installed once from a folder of wheels");
 }
 
 std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
@@ -87,6 +90,8 @@ std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
                  "python, javascript or bash (else by the file's name; python for -c)");
   options.rest(o.source.rest);
   options.option("--out", o.out, "DIR", "Where to save the files and figures that the program leaves");
+  options.option("--wheels", o.libraries.wheels, "DIR",
+                 "The folder of wheels for --lib (else wheels, where templates are kept)");
   options.option("--stdin", o.input, "FILE", "The program's standard input (else brig's own)");
   options.option(
       "--runtime", o.overrides.runtime, "NAME",
@@ -121,7 +126,7 @@ std::string working_folder() {
 Result<std::optional<image::Template>> find_template(const RunOptions& o) {
   if (o.template_name.value_or("host") == "host") return std::optional<image::Template>();
   return std::optional<image::Template>(
-      TRY(image::Catalog(TRY(templates_folder(o.templates_dir))).find(*o.template_name)));
+      TRY(image::Catalog(TRY(templates_folder(o.libraries.templates_dir))).find(*o.template_name)));
 }
 
 /// `places` gets where the sources of the policy file's mounts stand.
@@ -347,7 +352,7 @@ int cmd_run(const Arguments& arguments) {
   const auto chosen = find_template(o);
   if (!chosen) return usage_error(chosen.error().message());
   const image::Defaults defaults = *chosen ? (*chosen)->manifest.defaults : image::Defaults();
-  const auto policy = make_policy(o, folder, defaults, places);
+  auto policy = make_policy(o, folder, defaults, places);
   if (!policy) return usage_error(policy.error().message());
   if (o.is_explain) {
     const std::string text = o.is_json ? policy::explain_json(*policy) + "\n" : policy::explain(*policy);
@@ -355,6 +360,9 @@ int cmd_run(const Arguments& arguments) {
   }
   if (const auto code = run_elsewhere(policy->runtime, "run", arguments)) return *code;
   if (const auto shown = check_sources(*policy, places); !shown) return usage_error(printable(shown.error().message()));
+  auto with = with_libraries(*std::move(policy), *chosen, o.libraries);
+  if (!with) return with.error();
+  *policy = *std::move(with);
   auto source = read_source(o.source, policy->mounts);
   if (!source) return usage_error(source.error().message());
   Fd input_owner;

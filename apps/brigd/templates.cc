@@ -16,6 +16,19 @@ sandboxes::Options with_templates(sandboxes::Options options, const image::Catal
     const image::Template found = TRY(catalog.find(name));
     return image::apply_defaults(std::move(defaults), found.manifest.defaults);
   };
+  options.find_libraries = [&catalog](const std::string& name,
+                                      const std::vector<std::string>& libraries) -> Result<policy::Mount> {
+    std::optional<image::Template> image;
+    if (name != runtime::RootImage().name) image = TRY(catalog.find(name));
+    const std::string base = TRY(image::library_base(image ? &image->manifest : nullptr));
+    const auto found = catalog.find_library(base, libraries);
+    if (found) return library_mount(*found);
+    std::string names;
+    for (const std::string& one : libraries) names += (names.empty() ? "" : ",") + one;
+    return Error(Code::kNotFound, "the libraries " + names + " are not installed for the template " + name +
+                                      ": brig template lib " + names + " --template " + name +
+                                      " on the daemon's machine installs them");
+  };
   return options;
 }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "image/digest.h"
 #include "sys/file.h"
@@ -79,6 +80,40 @@ Result<std::vector<Listed>> Catalog::list() const {
       all.push_back({.manifest = {.name = name}, .trouble = found.error().message()});
   }
   return all;
+}
+
+Result<InstalledLibrary> Catalog::read_library(const std::string& path) const {
+  const Fd file = TRY(sys::open(path, O_RDONLY | O_NOFOLLOW));
+  Library library =
+      TRY(parse_library(TRY(sys::read_all(file.ref(), kManifestBytesMost).context("read " + path))).context(path));
+  HostPath folder = TRY(HostPath::parse(this->path("libraries", hex_of(library.digest))));
+  struct stat status{};
+  if (::lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+    return Error(Code::kNotFound, "the packages of " + path + " are gone");
+  return InstalledLibrary{.library = std::move(library), .folder = std::move(folder)};
+}
+
+Result<InstalledLibrary> Catalog::find_library(std::string_view base, std::vector<std::string> names) const {
+  names = sorted_names(std::move(names));
+  auto found = TRY(read_library(path("libraries", library_id(base, names) + std::string(kNameEnd))));
+  if (found.library.base != base || found.library.names != names)
+    return Error(Code::kNotFound, "these packages are not installed");
+  return found;
+}
+
+Result<std::vector<InstalledLibrary>> Catalog::libraries() const {
+  std::vector<InstalledLibrary> all;
+  for (const std::string& file : TRY(names_in("libraries"))) {
+    if (!file.ends_with(kNameEnd)) continue;
+    if (auto found = read_library(path("libraries", file))) all.push_back(*std::move(found));
+  }
+  return all;
+}
+
+HostPath Catalog::wheels() const {
+  auto folder = HostPath::parse(folder_.text() + "/wheels");
+  BRIG_CHECK(folder.has_value(), "a folder in a folder");
+  return *std::move(folder);
 }
 
 Error Catalog::no_such_template(std::string_view name) const {

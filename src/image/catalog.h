@@ -8,6 +8,7 @@
 
 #include "base/paths.h"
 #include "base/result.h"
+#include "image/library.h"
 #include "image/manifest.h"
 
 namespace brig::image {
@@ -36,9 +37,17 @@ class Catalog {
   /// By name, also those that cannot be used.
   Result<std::vector<Listed>> list() const;
 
+  /// The packages `names` (normalised) as they were installed for that base. kNotFound if they were not.
+  Result<InstalledLibrary> find_library(std::string_view base, std::vector<std::string> names) const;
+  /// Every library that can be used.
+  Result<std::vector<InstalledLibrary>> libraries() const;
+  /// Where wheels are taken from unless it is said.
+  [[nodiscard]] HostPath wheels() const;
+
  protected:
   [[nodiscard]] std::string path(std::string_view folder, std::string_view name) const;
   [[nodiscard]] std::string image_path(const Manifest& manifest) const;
+  Result<InstalledLibrary> read_library(const std::string& path) const;
   Result<Template> read(const std::string& path) const;
   Result<std::vector<std::string>> names_in(std::string_view folder) const;
   [[nodiscard]] Error no_such_template(std::string_view name) const;

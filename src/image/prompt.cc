@@ -34,7 +34,7 @@ std::string processors(const policy::Limits& limits) {
   return text + (limits.cpu_millis == 1000 ? " processor" : " processors");
 }
 
-std::string what_is_there(const Offers& offers) {
+std::string what_is_there(const policy::Policy& policy, const Offers& offers) {
   std::string text = "### What is there\n\n";
   if (offers.languages.empty()) {
     text += item("Languages: whatever the template's maker put in; try `command -v python3 node bash`.");
@@ -49,6 +49,8 @@ std::string what_is_there(const Offers& offers) {
     text +=
         item("Python libraries: the standard library, and by the names to import: " + listed(offers.libraries) + ".");
   }
+  if (const auto& added = policy.libraries.use; !added.empty())
+    text += item("Python packages that were added, with what they need: " + listed(added) + ".");
   text += item(
       "Nothing can be installed: there is no network, and the system's folders are read-only. If a module is "
       "missing, solve the task with what is there and say so.");
@@ -104,7 +106,7 @@ std::string prompt(const policy::Policy& policy, const Offers& offers) {
               : " made from the template `" + printable(offers.template_name, kNameShown) + "`";
   text += ", which is thrown away afterwards.";
   if (!offers.description.empty()) text += " It has: " + printable(offers.description, kDescriptionShown) + ".";
-  text += "\n\n" + what_is_there(offers);
+  text += "\n\n" + what_is_there(policy, offers);
   text +=
       item("Network: none. No name resolves and no connection leaves the sandbox. Do not download, and do not retry.");
   return text + limits_of(policy.limits) + files_of(policy, offers) + results_of(offers);

@@ -26,8 +26,14 @@ struct Folder {
   const char* name;
   mode_t mode;
 };
-constexpr std::array<Folder, 6> kFolders{
-    {{"images", 0755}, {"names", 0755}, {"cache", 0700}, {"layers", 0700}, {"build", 0700}, {"logs", 0700}}};
+constexpr std::array<Folder, 8> kFolders{{{"images", 0755},
+                                          {"names", 0755},
+                                          {"libraries", 0755},
+                                          {"wheels", 0755},
+                                          {"cache", 0700},
+                                          {"layers", 0700},
+                                          {"build", 0700},
+                                          {"logs", 0700}}};
 constexpr std::string_view kNameEnd = ".json";
 constexpr std::string_view kHalf = ".half";
 constexpr std::string_view kLock = "lock";
@@ -63,6 +69,13 @@ Result<> make_folders(const std::string& path) {
     if (::mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) return Error::last_system("make the folder " + part);
     if (end == std::string::npos) return {};
   }
+}
+
+/// Everything in the file system of that folder: a tree has too many files to be written one by one.
+Result<> sync_file_system(const std::string& path) {
+  const Fd folder = TRY(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (::syncfs(folder.get()) != 0) return Error::last_system("write " + path + " to the disk");
+  return {};
 }
 
 Result<> sync_folder(const std::string& path) {
@@ -142,12 +155,12 @@ Result<std::size_t> Store::remove_dead_builds() {
   return removed;
 }
 
-Result<> Store::write_manifest(std::string_view folder, std::string_view name, const Manifest& manifest) {
+Result<> Store::write_record(std::string_view folder, std::string_view name, const std::string& text) {
   const std::string whole = path(folder, std::string(name) + std::string(kNameEnd));
   const std::string half = whole + "." + fresh_id() + std::string(kHalf);
   const auto write = [&]() -> Result<> {
     const Fd file = TRY(sys::open(half, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
-    TRY(sys::write_all(file.ref(), to_json(manifest) + "\n").context(half));
+    TRY(sys::write_all(file.ref(), text + "\n").context(half));
     if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0) return Error::last_system("write " + half);
     if (std::rename(half.c_str(), whole.c_str()) != 0) return Error::last_system("name " + whole);
     return sync_folder(path(folder, ""));
@@ -186,7 +199,7 @@ Result<Template> Store::give_name(Manifest manifest) {
   TRY(parse_manifest(to_json(manifest)).context("describe the template"));
   const HostPath file = TRY(HostPath::parse(image_path(manifest)));
   if (::access(file.c_str(), R_OK) != 0) return Error::last_system("find the image " + file.text());
-  TRY(write_manifest("names", manifest.name, manifest));
+  TRY(write_record("names", manifest.name, to_json(manifest)));
   return Template{.manifest = std::move(manifest), .file = file};
 }
 
@@ -241,6 +254,7 @@ Result<Collected> Store::collect_garbage() {
     }
   }
   TRY(remove_unused_images(collected));
+  TRY(remove_libraries(collected));
   if (!TRY(names_in("build")).empty()) return collected;
   for (const std::string& name : TRY(names_in("layers"))) {
     TRY(sys::remove_tree(path("layers", name)));
@@ -256,7 +270,7 @@ std::optional<Manifest> Store::cached(std::string_view key) const {
 }
 
 Result<> Store::remember(std::string_view key, const Manifest& manifest) {
-  return write_manifest("cache", hex_of(key), manifest);
+  return write_record("cache", hex_of(key), to_json(manifest));
 }
 
 std::optional<HostPath> Store::layer(std::string_view key) const {
@@ -268,10 +282,12 @@ std::optional<HostPath> Store::layer(std::string_view key) const {
 }
 
 Result<HostPath> Store::keep_layer(std::string_view key, const std::string& changes) {
+  TRY(sync_file_system(changes));
   const Fd held = TRY(lock());
   const std::string folder = path("layers", hex_of(key));
   if (::access(folder.c_str(), F_OK) != 0) {
     if (::rename(changes.c_str(), folder.c_str()) != 0) return Error::last_system("keep a layer");
+    TRY(sync_folder(path("layers", "")));
     return HostPath::parse(folder);
   }
   if (::renameat2(AT_FDCWD, changes.c_str(), AT_FDCWD, folder.c_str(), RENAME_EXCHANGE) != 0)
@@ -280,7 +296,54 @@ Result<HostPath> Store::keep_layer(std::string_view key, const std::string& chan
   const std::string aside = folder + "." + fresh_id();
   if (TRY(names_in("build")).size() > 1 && ::rename(changes.c_str(), aside.c_str()) != 0)
     return Error::last_system("put an older layer aside");
+  TRY(sync_folder(path("layers", "")));
   return HostPath::parse(folder);
+}
+
+Result<InstalledLibrary> Store::keep_library(const Library& library, const std::string& packages) {
+  TRY(parse_library(to_json(library)).context("describe the packages"));  // what cannot be read back is not written
+  TRY(sync_file_system(packages));
+  const Fd held = TRY(lock());
+  HostPath folder = TRY(HostPath::parse(path("libraries", hex_of(library.digest))));
+  if (::rename(packages.c_str(), folder.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST)
+    return Error::last_system("keep the packages");
+  TRY(sync_folder(path("libraries", "")));
+  TRY(write_record("libraries", library_id(library.base, library.names), to_json(library)));
+  return InstalledLibrary{.library = library, .folder = std::move(folder)};
+}
+
+Result<> Store::forget_libraries_of(const std::string& wheels_folder, const Wheel& wheel) {
+  const Fd held = TRY(lock());
+  for (const InstalledLibrary& other : TRY(libraries())) {
+    const Library& library = other.library;
+    const auto is_other = [&](const Wheel& its) { return its.file == wheel.file && its.digest != wheel.digest; };
+    if (library.wheels_folder != wheels_folder || std::ranges::none_of(library.wheels, is_other)) continue;
+    const std::string record = path("libraries", library_id(library.base, library.names) + std::string(kNameEnd));
+    if (::unlink(record.c_str()) != 0 && errno != ENOENT) return Error::last_system("remove " + record);
+  }
+  return {};
+}
+
+/// Those of templates that have gone, and of a Python that the host has no more. Others stay: their folders are mounted
+/// in sandboxes, which would see the files go.
+Result<> Store::remove_libraries(Collected& collected) {
+  std::set<std::string> bases;
+  if (const auto host = library_base(nullptr)) bases.insert(*host);
+  for (const Listed& listed : TRY(list())) bases.insert(listed.manifest.digest);
+  std::set<std::string> used;
+  for (const InstalledLibrary& installed : TRY(libraries())) {
+    const Library& library = installed.library;
+    if (!bases.contains(library.base)) continue;
+    used.insert(installed.folder.text());
+    used.insert(path("libraries", library_id(library.base, library.names) + std::string(kNameEnd)));
+  }
+  for (const std::string& name : TRY(names_in("libraries"))) {
+    const std::string whole = path("libraries", name);
+    if (used.contains(whole)) continue;
+    TRY(sys::remove_tree(whole));
+    if (!name.contains('.')) ++collected.libraries;
+  }
+  return {};
 }
 
 }  // namespace brig::image

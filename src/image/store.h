@@ -5,6 +5,8 @@
 ///   names/<name>.json       a Manifest each
 ///   cache/<sha256>.json     what an image was made from, so that the same need not be made again
 ///   layers/<sha256>/        what one step of a Dockerfile changed, likewise
+///   libraries/              Python packages, installed once: library.h
+///   wheels/                 what they are installed from unless it is said; the owner puts wheels there
 ///   logs/<name>.log         what the last build of a name said
 ///   build/<id>/             work of builds that go on, each locked by its owner
 ///
@@ -28,8 +30,9 @@ namespace brig::image {
 struct Collected {
   std::size_t images = 0;
   std::size_t entries = 0;  ///< of the cache
-  std::size_t layers = 0;   ///< none while a build goes on, which may need them
-  std::size_t builds = 0;   ///< given up
+  std::size_t libraries = 0;
+  std::size_t layers = 0;  ///< none while a build goes on, which may need them
+  std::size_t builds = 0;  ///< given up
   Bytes bytes{0};
 };
 
@@ -79,9 +82,15 @@ class Store : public Catalog {
   /// Takes a folder of changes out of a build folder, in the place of what the step of that key made before.
   Result<HostPath> keep_layer(std::string_view key, const std::string& changes);
 
+  /// Takes a folder of packages out of a build folder, unless the same are there already, and notes what they are.
+  Result<InstalledLibrary> keep_library(const Library& library, const std::string& packages);
+  /// What was made of a wheel of that name in that folder that was another one than `wheel` is, goes.
+  Result<> forget_libraries_of(const std::string& wheels_folder, const Wheel& wheel);
+
  private:
   Result<Fd> lock() const;
-  Result<> write_manifest(std::string_view folder, std::string_view name, const Manifest& manifest);
+  Result<> write_record(std::string_view folder, std::string_view name, const std::string& text);
+  Result<> remove_libraries(Collected& collected);
   Result<std::size_t> remove_dead_builds();
   Result<Template> give_name(Manifest manifest);
   Result<> remove_unused_images(Collected& collected);

@@ -3,7 +3,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +47,43 @@ class StoreTest : public ::testing::Test {
   testing::ScratchFolder scratch_;
   Store store_{*HostPath::parse(scratch_ / "t")};
 };
+
+/// In a child for which that system call fails: whether `act` failed too.
+template <class Act>
+bool fails_without(unsigned call, const Act& act) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const sock_fprog program{.len = 4, .filter = steps};
+    const bool is_set = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                        ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+    ::_exit(!is_set ? 2 : act() ? 0 : 1);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_NE(WEXITSTATUS(status), 2) << "no filter";
+  return WEXITSTATUS(status) == 1;
+}
+
+TEST_F(StoreTest, GivesNothingItsNameBeforeItIsOnTheDisk) {
+  EXPECT_TRUE(fails_without(SYS_fsync, [&] { return publish("one", "contents").has_value(); }));
+  EXPECT_EQ(count("images"), 0U);
+  EXPECT_EQ(count("names"), 0U);
+  const BuildFolder build = *store_.new_build();
+  const std::string changes = build.path() + "/upper";
+  ASSERT_EQ(::mkdir(changes.c_str(), 0755), 0);
+  const std::string key = digest_of("a step");
+  EXPECT_TRUE(fails_without(SYS_syncfs, [&] { return store_.keep_layer(key, changes).has_value(); }));
+  EXPECT_EQ(count("layers"), 0U);
+  const Library library{
+      .base = "x", .names = {"a"}, .digest = digest_of("a"), .wheels_folder = "/w", .folder_mark = {}};
+  EXPECT_TRUE(fails_without(SYS_syncfs, [&] { return store_.keep_library(library, changes).has_value(); }));
+  EXPECT_EQ(count("libraries"), 0U);
+  EXPECT_TRUE(store_.keep_layer(key, changes).has_value());
+}
 
 TEST_F(StoreTest, FindsWhatWasPublished) {
   const auto made = publish("one", "contents");

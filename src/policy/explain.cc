@@ -47,6 +47,18 @@ std::string environment_lines(const Policy& policy) {
   return text;
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+
+std::string library_lines(const Libraries& libraries) {
+  const bool is_usual = libraries.allow == Libraries().allow;
+  return line("libraries.allow", joined(libraries.allow), is_usual ? "" : "(default *)") +
+         line("libraries.use", joined(libraries.use), "");
+}
+
 /// A scalar as JSON: numbers where the policy file has numbers.
 boost::json::value json_scalar(const Field& field, Scalar value) {
   if (!value) return "none";
@@ -64,6 +76,7 @@ std::string explain(const Policy& policy) {
     // The texts stand where the schema has their first row.
     if (field.path == "environment.NAME") text += environment_lines(policy);
     if (field.path == "mount.from") text += mount_lines(policy);
+    if (field.path == "libraries.allow") text += library_lines(policy.libraries);
     if (field.path == "require.runtime") {
       text += line(field.path, policy.runtime,
                    policy.runtime == defaults.runtime ? "" : "(default " + defaults.runtime + ")");
@@ -104,6 +117,12 @@ std::string explain_json(const Policy& policy) {
         {{"from", mount.from.text()}, {"to", mount.to.text()}, {"access", std::string(to_string(mount.access))}});
   }
   root["mount"] = std::move(mounts);
+  const auto list = [](const std::vector<std::string>& names) {
+    return boost::json::array(names.begin(), names.end());
+  };
+  root["libraries"] = {{"allow", list(policy.libraries.allow)}, {"use", list(policy.libraries.use)}};
+  if (policy.libraries.allow != defaults.libraries.allow) changed.emplace_back("libraries.allow");
+  if (!policy.libraries.use.empty()) changed.emplace_back("libraries.use");
   if (!policy.environment.empty()) changed.emplace_back("environment");
   if (!policy.mounts.empty()) changed.emplace_back("mount");
   root["changed"] = std::move(changed);

@@ -57,6 +57,17 @@ Result<> apply_env(Policy& policy, std::string_view text) {
   return {};
 }
 
+Result<> apply_lib(Policy& policy, std::string_view text) {
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    std::string name = TRY(normalised_library(text.substr(at, comma - at)));
+    at = comma + 1;
+    auto& names = policy.libraries.use;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Mount> parse_in(std::string_view text, std::string_view working_folder) {
@@ -101,6 +112,7 @@ Result<Policy> apply(Policy policy, const Overrides& overrides, std::string_view
   if (overrides.is_weakness_refused) policy.on_weakness = OnWeakness::kRefuse;
   for (const std::string& text : overrides.in) TRY(apply_in(policy, text, working_folder).context("--in"));
   for (const std::string& text : overrides.env) TRY(apply_env(policy, text).context("--env"));
+  for (const std::string& text : overrides.lib) TRY(apply_lib(policy, text).context("--lib"));
   TRY(validate(policy));
   return policy;
 }

@@ -22,8 +22,9 @@ struct Overrides {
   std::optional<std::string> runtime = {};  ///< a wall's name, or how to choose one
   std::vector<std::string> in = {};         ///< HOST[:GUEST], see parse_in
   std::vector<std::string> env =
-      {};                            ///< NAME=VALUE; replaces a variable of the policy, and the later of two flags wins
-  bool is_weakness_refused = false;  ///< --no-weaknesses
+      {};  ///< NAME=VALUE; replaces a variable of the policy, and the later of two flags wins
+  std::vector<std::string> lib = {};  ///< NAME[,NAME…]: added to what the policy uses
+  bool is_weakness_refused = false;   ///< --no-weaknesses
 };
 
 /// `policy` with the overrides, validated. kInvalidArgument with a sentence that starts with the flag ("--memory: …").

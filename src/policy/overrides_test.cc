@@ -18,6 +18,20 @@ TEST(Overrides, OfTheMemoryAloneKeepTheScratchInIt) {
   EXPECT_EQ(apply(Policy{}, {.memory = "64M", .disk = "100M"}, "/")->limits.disk, mebibytes(100));
 }
 
+TEST(Overrides, LibrariesAreAddedAndMustBeAllowed) {
+  Policy policy;
+  policy.libraries = {.allow = {"pandas", "seaborn"}, .use = {"pandas"}};
+  EXPECT_EQ(apply(policy, {.lib = {"Seaborn,pandas"}}, "/")->libraries.use,
+            (std::vector<std::string>{"pandas", "seaborn"}));
+  const auto refused = apply(policy, {.lib = {"seabron"}}, "/");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Code::kDenied);
+  EXPECT_EQ(error_of({.lib = {"pandas,"}}),
+            "--lib: \"\" is no package's name: letters, digits, and -, _ or . between them (no version)");
+  EXPECT_EQ(error_of({.lib = {"pandas==2.0"}}),
+            "--lib: \"pandas==2.0\" is no package's name: letters, digits, and -, _ or . between them (no version)");
+}
+
 TEST(Overrides, ChangeWhatTheyNameAndNothingElse) {
   Overrides overrides;
   overrides.timeout = "5s";

@@ -19,7 +19,8 @@ using json::TomlEntry;
 using json::TomlTable;
 using json::TomlValue;
 
-constexpr std::array<std::string_view, 6> kSections{"preset", "limits", "environment", "mount", "network", "require"};
+constexpr std::array<std::string_view, 7> kSections{"preset",    "limits",  "environment", "mount",
+                                                    "libraries", "network", "require"};
 constexpr std::array<std::string_view, 4> kMountKeys{"from", "to", "access", "danger"};
 constexpr std::array<std::string_view, 1> kDangerKeys{"read_write_mount"};
 
@@ -129,6 +130,7 @@ class Parser {
 
   Result<> read_scalar(const std::string& section, const TomlEntry& entry) {
     const Field* field = find_field(section + "." + entry.key);
+    if (field != nullptr && section == "libraries") return read_libraries(*field, entry.value);
     if (field != nullptr && field->path == "require.runtime") {
       policy_.runtime = TRY(text_of(entry.value, field->path));
       return at(entry.value.place, check_runtime(policy_.runtime).context(field->path));
@@ -186,6 +188,23 @@ class Parser {
       variable.value = TRY(text_of(entry.value, "environment." + entry.key));
       TRY(at(entry.value.place, check_variable(variable)));
       policy_.environment.push_back(std::move(variable));
+    }
+    return {};
+  }
+
+  Result<> read_libraries(const Field& field, const TomlValue& value) {
+    const auto* items = value.as<json::TomlArray>();
+    if (items == nullptr) return wrong_type(value, field.path, "a list such as [\"pandas\"]");
+    auto& names = field.key() == "allow" ? policy_.libraries.allow : policy_.libraries.use;
+    names.clear();
+    for (const TomlValue& item : *items) {
+      std::string name = TRY(text_of(item, field.path));
+      if (name != "*" || field.key() != "allow") {
+        auto normal = normalised_library(name);
+        if (!normal.has_value()) return error_at(item.place, std::string(field.path) + ": " + normal.error().message());
+        name = *std::move(normal);
+      }
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
     }
     return {};
   }
@@ -280,6 +299,12 @@ std::string toml_scalar(const Field& field, Scalar value) {
   return is_bare ? text : json::toml_quoted(text);
 }
 
+std::string toml_list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + json::toml_quoted(name);
+  return "[" + text + "]";
+}
+
 }  // namespace
 
 Result<Policy> parse_policy(std::string_view text, std::string_view file_name, std::vector<std::string>* places) {
@@ -301,6 +326,10 @@ std::string to_toml(const Policy& policy) {
     out += std::string(field.key()) + " = " + toml_scalar(field, field.get(policy)) + "\n";
   }
   out += "runtime = " + json::toml_quoted(policy.runtime) + "\n";  // [require] is the last section
+  if (policy.libraries != Libraries()) {
+    out += "\n[libraries]\nallow = " + toml_list(policy.libraries.allow) +
+           "\nuse = " + toml_list(policy.libraries.use) + "\n";
+  }
   if (!policy.environment.empty()) out += "\n[environment]\n";
   for (const Variable& variable : policy.environment) {
     out += variable.name + " = " + json::toml_quoted(variable.value) + "\n";

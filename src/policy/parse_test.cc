@@ -51,6 +51,9 @@ from = "/srv/b"
 to = "/out"
 access = "read-write"
 danger.read_write_mount = "I understand that the sandbox can change these files"
+[libraries]
+allow = ["pandas", "seaborn"]
+use = ["pandas"]
 [network]
 mode = "none"
 [require]
@@ -71,6 +74,7 @@ weaknesses = "report"
                      .output = kibibytes(2),
                      .output_total = kibibytes(3),
                      .out_files = 0};
+  expected.libraries = {.allow = {"pandas", "seaborn"}, .use = {"pandas"}};
   expected.environment = {{"A", "x"}, {"B", ""}};
   expected.mounts = {{*HostPath::parse("/srv/a"), *GuestPath::parse("/data"), Access::kReadOnly},
                      {*HostPath::parse("/srv/b"), *GuestPath::parse("/out"), Access::kReadWrite}};
@@ -186,6 +190,26 @@ TEST(ParsePolicy, NamesAWallOrAWayToChooseOne) {
   EXPECT_TRUE(error_of("[require]\nruntime = 5").starts_with("p.toml:2:11: require.runtime: expected a string"));
 }
 
+TEST(ParsePolicy, Libraries) {
+  const auto policy =
+      parse_policy("[libraries]\nallow = [\"Pandas\", \"scikit_learn\"]\nuse = [\"pandas\", \"PANDAS\"]", "p.toml");
+  ASSERT_TRUE(policy.has_value());
+  EXPECT_EQ(policy->libraries.allow, (std::vector<std::string>{"pandas", "scikit-learn"}));
+  EXPECT_EQ(policy->libraries.use, std::vector<std::string>{"pandas"});
+  EXPECT_EQ(Policy().libraries.allow, std::vector<std::string>{"*"});
+  EXPECT_EQ(
+      error_of("[libraries]\nallow = [\"pandas\"]\nuse = [\"pandsa\"]"),
+      "p.toml: libraries: the policy does not allow \"pandsa\" (did you mean \"pandas\"?): its libraries.allow has "
+      "pandas");
+  EXPECT_EQ(error_of("[libraries]\nuse = \"pandas\""),
+            "p.toml:2:7: libraries.use: expected a list such as [\"pandas\"], found a string");
+  EXPECT_EQ(error_of("[libraries]\nuse = [\"*\"]"),
+            "p.toml:2:8: libraries.use: \"*\" is no package's name: letters, digits, and -, _ or . between them (no "
+            "version)");
+  EXPECT_EQ(error_of("[libraries]\nallowed = []"),
+            "p.toml:2:1: unknown key \"libraries.allowed\" (did you mean \"allow\"?)");
+}
+
 RC_GTEST_PROP(ParsePolicy, AnyTextIsAValidPolicyOrAnError, (const std::string& text)) {
   const auto policy = parse_policy(text, "p.toml");
   RC_ASSERT((policy.has_value() ? validate(*policy).has_value() : policy.error().message().starts_with("p.toml:")));
@@ -199,6 +223,8 @@ Policy arbitrary_policy() {
     field.set(policy, *rc::gen::inRange<std::int64_t>(field.least, field.most + 1));
   }
   policy.limits.output_total = std::max(policy.limits.output_total, policy.limits.output);
+  policy.libraries.use = *rc::gen::element(std::vector<std::string>{}, std::vector<std::string>{"pandas", "a-b"});
+  policy.libraries.allow = *rc::gen::element(std::vector<std::string>{"*"}, std::vector<std::string>{"a-b", "pandas"});
   policy.runtime = *rc::gen::element<std::string>("fastest", "auto", "process", "a-wall-of-2030");
   const auto values = *rc::gen::container<std::vector<std::string>>(rc::gen::arbitrary<std::string>());
   for (std::size_t i = 0; i < std::min<std::size_t>(values.size(), kMostMounts); ++i) {

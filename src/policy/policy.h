@@ -60,6 +60,16 @@ struct Variable {
   bool operator==(const Variable&) const = default;
 };
 
+/// Python packages that the operator has wheels of. Asked for by name; what they need comes along.
+struct Libraries {
+  std::vector<std::string> allow{"*"};  ///< what may be asked for, normalised (normalised_library); "*" is everything
+  std::vector<std::string> use;         ///< what the sandbox has
+  bool operator==(const Libraries&) const = default;
+};
+
+/// Where libraries in use lie inside; their modules come before the template's.
+inline constexpr std::string_view kLibrariesFolder = "/brig/lib";
+
 /// How strong the wall is, weakest first. `Policy::require` is a floor.
 enum class Boundary : std::uint8_t { kSharedKernel, kUserSpaceKernel, kHardware };
 
@@ -75,6 +85,7 @@ struct Policy {
   Limits limits;
   std::vector<Mount> mounts;
   std::vector<Variable> environment;  ///< added to the sandbox's own small environment; nothing of the host's is passed
+  Libraries libraries;
   Network network;
   Boundary require = Boundary::kSharedKernel;
   OnWeakness on_weakness = OnWeakness::kReport;

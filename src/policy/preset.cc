@@ -20,6 +20,7 @@ Policy strict() {
       .output_total = mebibytes(16),
       .out_files = 100,
   };
+  policy.libraries.allow.clear();
   policy.on_weakness = OnWeakness::kRefuse;
   return policy;
 }

@@ -69,6 +69,17 @@ Inside, a mount may be anywhere below `/workspace`, `/tmp` and `/home/user`, or 
 `/data` or `/mnt/x`. It may not be one of the sandbox's own folders, lie in its system folders, or lie inside another mount. The
 host's `/`, `/proc`, `/sys` and `/dev` (but for `/dev/shm`) cannot be mounted. There are at most 64 mounts.
 
+## Libraries
+
+```toml
+[libraries]
+allow = ["pandas", "seaborn"]
+use = ["pandas"]
+```
+
+`--lib pandas,seaborn` adds to `libraries.use`. A name is a package's, in any of its spellings, without a version; the strict preset
+allows none. Where the packages come from, and what a sandbox finds of them: [templates.md](templates.md).
+
 ## Variables
 
 Names are letters, digits and `_`, not starting with a digit. All names and values together have at most 64 KiB. `--env NAME=VALUE`

@@ -160,6 +160,10 @@ constexpr std::array kFields{
     text("mount.to", "--in", {}, "Where it shows inside the sandbox."),
     text("mount.access", "", kAccesses, "Whether the sandbox may change it; \"read-write\" needs the token below."),
     text("mount.danger.read_write_mount", "", {}, "For \"read-write\" only, exactly this sentence as its value."),
+    text("libraries.allow", "", {},
+         "A list of the Python packages that may be asked for, by name; \"*\" is everything that the folder of wheels "
+         "has. What a package needs comes with it."),
+    text("libraries.use", "--lib", {}, "A list of the Python packages that the sandbox has beside the template's own."),
     choice("network.mode", "", kNetworkModes, "What the sandbox may reach over the network.", get_network_mode,
            set_network_mode),
     choice("require.boundary", "--require", kBoundaries,

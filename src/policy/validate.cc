@@ -98,7 +98,56 @@ Result<> check_environment(std::span<const Variable> environment) {
   return {};
 }
 
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+/// Written as normalised_library() would write them, and each once.
+Result<> check_names(std::span<const std::string> names, std::string_view key) {
+  if (names.size() > kMostLibraries)
+    return invalid(std::string(key) + ": more than " + std::to_string(kMostLibraries) + " packages");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool is_wildcard = names[i] == "*" && key == "libraries.allow";
+    if (!is_wildcard && TRY(normalised_library(names[i]).context(key)) != names[i])
+      return invalid(std::string(key) + ": " + quoted(names[i]) + " is not in its normal form");
+    if (std::ranges::find(names.first(i), names[i]) != names.first(i).end())
+      return invalid(std::string(key) + ": " + quoted(names[i]) + " is there twice");
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<std::string> normalised_library(std::string_view name) {
+  constexpr std::size_t kMost = 100;
+  const auto is_joint = [](char c) { return c == '-' || c == '_' || c == '.'; };
+  const bool is_name = !name.empty() && name.size() <= kMost && is_letter_or_digit(name.front()) &&
+                       is_letter_or_digit(name.back()) &&
+                       std::ranges::all_of(name, [&](char c) { return is_letter_or_digit(c) || is_joint(c); });
+  if (!is_name) {
+    return invalid("\"" + printable(name, 60) +
+                   "\" is no package's name: letters, digits, and -, _ or . between them (no version)");
+  }
+  std::string normal;
+  for (const char c : name) {
+    if (!is_joint(c)) normal += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    else if (normal.back() != '-') normal += '-';
+  }
+  return normal;
+}
+
+Result<> check_libraries(const Libraries& libraries) {
+  TRY(check_names(libraries.allow, "libraries.allow"));
+  TRY(check_names(libraries.use, "libraries.use"));
+  if (std::ranges::find(libraries.allow, "*") != libraries.allow.end()) return {};
+  const std::vector<std::string_view> allowed(libraries.allow.begin(), libraries.allow.end());
+  std::string list;
+  for (const std::string_view name : allowed) list += (list.empty() ? "" : ", ") + std::string(name);
+  for (const std::string& name : libraries.use) {
+    if (std::ranges::find(allowed, name) != allowed.end()) continue;
+    return Error(Code::kDenied, "libraries: the policy does not allow " + quoted(name) + did_you_mean(name, allowed) +
+                                    ": its libraries.allow " + (list.empty() ? "is empty" : "has " + list));
+  }
+  return {};
+}
 
 Result<> check_variable(const Variable& variable) {
   if (!is_name(variable.name)) {
@@ -140,6 +189,7 @@ Result<> validate(const Policy& policy) {
   const std::span<const Mount> mounts = policy.mounts;
   for (std::size_t i = 0; i < mounts.size(); ++i) TRY(check_mount(mounts[i], mounts.first(i)));
   TRY(check_environment(policy.environment));
+  TRY(check_libraries(policy.libraries));
   TRY(check_runtime(policy.runtime).context("require.runtime"));
   if (policy.network.mode == NetworkMode::kNone && !policy.network.rules.empty()) {
     return invalid("network: there are rules, but the mode is none");

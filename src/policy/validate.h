@@ -9,6 +9,7 @@
 namespace brig::policy {
 
 inline constexpr std::size_t kMostMounts = 64;
+inline constexpr std::size_t kMostLibraries = 64;
 inline constexpr std::size_t kMostEnvironmentBytes = std::size_t{64} << 10;  ///< names, values, '=' and NUL
 
 /// Whether a runtime may be asked to enforce `policy`: every key in range, mounts that do not break the sandbox or each
@@ -21,6 +22,13 @@ Result<> check_last_mount(const Policy& policy);
 
 /// The part of validate() that concerns the wall: whether it could be one's name.
 Result<> check_runtime(std::string_view name);
+
+/// A package's name as all its spellings have it: "Scikit_Learn" is "scikit-learn" (PEP 503). kInvalidArgument for what
+/// names no package.
+Result<std::string> normalised_library(std::string_view name);
+
+/// The part of validate() that concerns libraries: sound names, and nothing in use that is not allowed.
+Result<> check_libraries(const Libraries& libraries);
 
 /// The part of validate() that concerns one variable.
 Result<> check_variable(const Variable& variable);

@@ -30,6 +30,7 @@ Task<PreparedCell> prepare_measured(runtime::Runtime& runtime, asio::any_io_exec
 CellKind kind_of(runtime::Runtime& runtime, runtime::RootImage root, policy::Policy policy) {
   const policy::Policy usual;
   policy.environment.clear();
+  policy.libraries = {};  // the mounts say which
   policy.limits.timeout = usual.limits.timeout;
   policy.limits.output = usual.limits.output;
   policy.limits.output_total = usual.limits.output_total;

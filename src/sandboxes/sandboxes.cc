@@ -42,6 +42,10 @@ Result<runtime::RootImage> only_host(const std::string& name) {
                "there is no template \"" + printable(name, 64) + "\" here; \"host\" is the one there is");
 }
 
+Result<policy::Mount> no_libraries(const std::string& /*name*/, const std::vector<std::string>& /*libraries*/) {
+  return Error(Code::kNotFound, "there are no libraries here");
+}
+
 Result<policy::Policy> as_it_is(const std::string& /*name*/, policy::Policy defaults) { return defaults; }
 
 Result<> expect_ttl(const Options& options, std::optional<Milliseconds> ttl) {
@@ -76,7 +80,8 @@ void Sandboxes::prepare_defaults() {
 
 Result<> Sandboxes::prepare(const std::string& template_name) {
   const runtime::RootImage root = TRY(options_.find_template(template_name));
-  const policy::Policy policy = TRY(options_.policy_of_template(template_name, options_.defaults));
+  const policy::Policy policy =
+      TRY(with_libraries(template_name, TRY(options_.policy_of_template(template_name, options_.defaults))));
   const runtime::Walls::Chosen chosen = TRY(walls_.choose(policy, root));
   pools_.keep(kind_of(*chosen.runtime, root, policy));
   return {};
@@ -217,16 +222,25 @@ Result<> Sandboxes::expect_not_revoked(const store::Key& key) const {
   return Error(Code::kDenied, "this key was revoked while the sandbox was being made");
 }
 
+/// Where libraries lie is not in the policy that clients and the store see, and that snapshots keep.
+Result<policy::Policy> Sandboxes::with_libraries(const std::string& template_name, policy::Policy policy) const {
+  if (policy.libraries.use.empty()) return policy;
+  policy.mounts.push_back(TRY(options_.find_libraries(template_name, policy.libraries.use)));
+  return policy;
+}
+
 Result<Sandboxes::Plan> Sandboxes::plan(const store::Key& key, const CreateRequest& request) {
   TRY(admit(key, request));
-  Plan plan{.root = TRY(options_.find_template(request.template_name)), .wall = {}};
-  plan.wall = TRY(walls_.choose(request.policy, plan.root, key.runtimes));
+  Plan plan{.root = TRY(options_.find_template(request.template_name)),
+            .policy = TRY(with_libraries(request.template_name, request.policy)),
+            .wall = {}};
+  plan.wall = TRY(walls_.choose(plan.policy, plan.root, key.runtimes));
   return plan;
 }
 
 Result<Foreseen> Sandboxes::foresee(const store::Key& key, const CreateRequest& request) {
   const Plan plan = TRY(this->plan(key, request));
-  return Foreseen{.weaknesses = TRY(plan.wall.runtime->admit(request.policy)),
+  return Foreseen{.weaknesses = TRY(plan.wall.runtime->admit(plan.policy)),
                   .capabilities = plan.wall.runtime->capabilities()};
 }
 
@@ -252,6 +266,7 @@ Task<PreparedCell> Sandboxes::obtain(CellKind kind, const CreateRequest& request
   }
   runtime::CellSpec spec{
       .id = store::make_id(), .policy = request.policy, .lifetime = lifetime, .root = std::move(kind.root)};
+  spec.policy.mounts = std::move(kind.policy.mounts);
   if (request.gives_channel) co_return co_await make_cell(*kind.runtime, std::move(spec));
   co_return co_await prepare_cell(*kind.runtime, executor_, std::move(spec));
 }
@@ -262,7 +277,7 @@ Task<Created> Sandboxes::create(store::Key key, CreateRequest request) {
   Lifecycle life(clock_(), request.lifespan);
   const Admission admission(*this, key.id, request.policy.limits);
   Created created;
-  CellKind kind = kind_of(*plan.wall.runtime, plan.root, request.policy);
+  CellKind kind = kind_of(*plan.wall.runtime, plan.root, plan.policy);
   CO_TRY(auto prepared, co_await obtain(std::move(kind), request, kernel_lifetime(life, clock_()), created.boot));
   SandboxSpec spec{.id = prepared.id,
                    .key_id = key.id,

@@ -34,6 +34,8 @@ struct Capacity {
 Result<runtime::RootImage> only_host(const std::string& name);
 /// Knows templates that have no defaults of their own.
 Result<policy::Policy> as_it_is(const std::string& name, policy::Policy defaults);
+/// Has no libraries.
+Result<policy::Mount> no_libraries(const std::string& name, const std::vector<std::string>& libraries);
 
 struct Options {
   Capacity capacity;
@@ -46,6 +48,10 @@ struct Options {
   std::function<Result<runtime::RootImage>(const std::string& name)> find_template = only_host;
   /// What a sandbox of a template gets that asks for nothing: `defaults`, unless the template has some of its own.
   std::function<Result<policy::Policy>(const std::string& name, policy::Policy defaults)> policy_of_template = as_it_is;
+  /// The mount that shows libraries (policy::Libraries::use, not empty) in a sandbox of a template. kNotFound, with
+  /// what to do, for those that are not installed: the daemon executes nothing that could.
+  std::function<Result<policy::Mount>(const std::string& name, const std::vector<std::string>& libraries)>
+      find_libraries = no_libraries;
 };
 
 /// kInvalidArgument for a time-to-live (none = persistent) that may not be had here.
@@ -168,8 +174,10 @@ class Sandboxes {
   /// Where a sandbox would be made, and from what.
   struct Plan {
     runtime::RootImage root;
+    policy::Policy policy;  ///< the request's, with what shows its libraries
     runtime::Walls::Chosen wall;
   };
+  Result<policy::Policy> with_libraries(const std::string& template_name, policy::Policy policy) const;
   Result<Plan> plan(const store::Key& key, const CreateRequest& request);
   Task<PreparedCell> obtain(CellKind kind, const CreateRequest& request, Milliseconds lifetime, Boot& boot);
   Task<> end(std::shared_ptr<Sandbox> sandbox, EndReason reason, std::string detail);

@@ -324,6 +324,26 @@ TEST_F(SandboxesTest, ATemplateIsFoundByItsNameAndGivenToTheWall) {
   EXPECT_EQ(fake_.record.created.back().root, runtime::RootImage());
 }
 
+TEST_F(SandboxesTest, LibrariesAreMountedAndWhereTheyLieIsNotInThePolicy) {
+  options_.find_libraries = [](const std::string& name,
+                               const std::vector<std::string>& libraries) -> Result<policy::Mount> {
+    if (libraries.front() != "pandas") return Error(Code::kNotFound, "not installed");
+    return policy::Mount{.from = *HostPath::parse("/libraries/" + name), .to = *GuestPath::parse("/brig/lib")};
+  };
+  CreateRequest request;
+  request.policy.libraries.use = {"pandas"};
+  const auto created = create(request);
+  ASSERT_TRUE(created) << created.error().message();
+  ASSERT_EQ(fake_.record.created.back().policy.mounts.size(), 1U);
+  EXPECT_EQ(fake_.record.created.back().policy.mounts.front().from.text(), "/libraries/host");
+  EXPECT_TRUE(created->sandbox->spec().policy.mounts.empty());
+  EXPECT_EQ(created->sandbox->spec().policy.libraries.use, std::vector<std::string>{"pandas"});
+  request.policy.libraries.use = {"numpy"};
+  EXPECT_EQ(create(request).error().code(), Code::kNotFound);
+  ASSERT_TRUE(create());
+  EXPECT_TRUE(fake_.record.created.back().policy.mounts.empty());
+}
+
 TEST_F(SandboxesTest, TheWallIsChosenAndTheReasonAttested) {
   runtime::testing::FakeRuntime strong("strong", policy::Boundary::kUserSpaceKernel);
   strong.behaviour = fake_.behaviour;

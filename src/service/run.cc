@@ -337,10 +337,12 @@ std::vector<std::string> environment_of(const policy::Policy& policy) {
       // process is limited, OpenBLAS tries for ever to get them.
       {"OPENBLAS_NUM_THREADS", std::to_string(std::max(1U, (policy.limits.cpu_millis + 999) / 1000))},
   };
+  if (!policy.libraries.use.empty()) variables.push_back({"PYTHONPATH", std::string(policy::kLibrariesFolder)});
   for (const policy::Variable& variable : policy.environment) {
     const auto same = std::ranges::find(variables, variable.name, &policy::Variable::name);
     if (same != variables.end()) {
-      same->value = variable.value;
+      const bool is_search_path = variable.name == "PYTHONPATH";
+      same->value = is_search_path ? same->value + ":" + variable.value : variable.value;
     } else {
       variables.push_back(variable);
     }

@@ -320,6 +320,10 @@ TEST(EnvironmentOf, LetsThePolicyReplaceAndAdd) {
   EXPECT_THAT(environment_of(policy), ::testing::Contains("OPENBLAS_NUM_THREADS=1"));
   policy.limits.cpu_millis = 1001;
   EXPECT_THAT(environment_of(policy), ::testing::Contains("OPENBLAS_NUM_THREADS=2"));
+  policy.libraries.use = {"pandas"};
+  EXPECT_THAT(environment_of(policy), ::testing::Contains("PYTHONPATH=/brig/lib"));
+  policy.environment.push_back({"PYTHONPATH", "/workspace"});
+  EXPECT_THAT(environment_of(policy), ::testing::Contains("PYTHONPATH=/brig/lib:/workspace"));
 }
 
 }  // namespace

@@ -112,7 +112,8 @@ Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defau
     const auto known = policy::find_preset(TRY(preset->text()));
     if (!known) return preset->error("\"strict\", \"default\" or \"lenient\" is expected");
     policy = policy::preset(*known);
-    policy.runtime = defaults.runtime;  // presets say nothing of it
+    policy.runtime = defaults.runtime;                                           // presets say nothing of it
+    if (!policy.libraries.allow.empty()) policy.libraries = defaults.libraries;  // which there are is the operator's
   }
   for (const std::string_view key : {"env", "envs"}) {
     if (const auto env = TRY(find(body, key))) policy.environment = TRY(variables(*env));
@@ -120,6 +121,15 @@ Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defau
   policy = TRY(image::apply_defaults(std::move(policy), under).context("the template's defaults"));
   if (const auto limits = TRY(find(body, "limits"))) {
     for (const auto& [key, value] : TRY(limits->entries())) TRY(set_limit(policy, key, value));
+  }
+  if (const auto libraries = TRY(find(body, "libraries"))) {
+    policy.libraries.use.clear();
+    for (const Reader& item : TRY(libraries->items())) {
+      auto name = policy::normalised_library(TRY(item.text()));
+      if (!name) return item.error(name.error().message());
+      auto& names = policy.libraries.use;
+      if (std::ranges::find(names, *name) == names.end()) names.push_back(*std::move(name));
+    }
   }
   if (const auto require = TRY(find(body, "require"))) {
     const policy::Field* field = policy::find_field("require.boundary");
@@ -188,9 +198,10 @@ Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& 
                                const image::Defaults& defaults) {
   const json::Value value = TRY(parse_object(body));
   const Reader at(value);
-  static constexpr std::array<std::string_view, 17> kKnown{
-      "template", "from_snapshot", "ttl_seconds", "idle_seconds", "persistent", "metadata", "volumes", "env",    "envs",
-      "limits",   "policy",        "require",     "cpu",          "memory_mb",  "runtime",  "channel", "dry_run"};
+  static constexpr std::array<std::string_view, 18> kKnown{
+      "template", "from_snapshot", "ttl_seconds", "idle_seconds", "persistent", "metadata",
+      "volumes",  "env",           "envs",        "limits",       "policy",     "require",
+      "cpu",      "memory_mb",     "runtime",     "channel",      "dry_run",    "libraries"};
   TRY(at.only(kKnown));
   CreateBody create;
   if (const auto name = TRY(find(at, "template"))) create.request.template_name = TRY(text(*name, 128));

@@ -59,6 +59,21 @@ TEST(ReadCreate, TakesAFloorOfIsolation) {
   EXPECT_FALSE(read_create(R"({"require": "a wish"})", {}));
 }
 
+TEST(ReadCreate, LibrariesAreThoseThatTheDaemonsPolicyAllows) {
+  sandboxes::Options options;
+  options.defaults.libraries.allow = {"pandas"};
+  const auto create = read_create(R"({"libraries": ["Pandas", "pandas"]})", options);
+  ASSERT_TRUE(create) << error_of(create);
+  EXPECT_EQ(create->request.policy.libraries.use, std::vector<std::string>{"pandas"});
+  for (const char* body : {R"({"libraries": ["numpy"]})", R"({"libraries": ["numpy"], "policy": "lenient"})",
+                           R"({"libraries": ["pandas"], "policy": "strict"})"}) {
+    const auto refused = read_create(body, options);
+    ASSERT_FALSE(refused) << body;
+    EXPECT_EQ(refused.error().code(), Code::kDenied) << body;
+  }
+  EXPECT_THAT(error_of(read_create(R"({"libraries": ["../x"]})", options)), HasSubstr("$.libraries[0]: "));
+}
+
 TEST(ReadCreate, AChannelAndADryRunAreAskedForInSoManyWords) {
   const auto plain = read_create("{}", {});
   ASSERT_TRUE(plain) << error_of(plain);

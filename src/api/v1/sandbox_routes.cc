@@ -94,7 +94,9 @@ Task<http::Reply> Api::make(Caller caller, std::string body, std::string request
   if (!wanted.snapshot_id.empty()) {
     // What is not asked for is as it was in the sandbox that the snapshot is of.
     CO_TRY(snapshot, snapshots_.find(caller.key, wanted.snapshot_id));
+    auto allowed = std::move(options.defaults.libraries.allow);
     CO_TRY(options.defaults, policy::parse_policy(snapshot->policy, "the snapshot's policy"));
+    options.defaults.libraries.allow = std::move(allowed);
   }
   const std::string& name = snapshot ? snapshot->template_name : wanted.request.template_name;
   CO_TRY(Prepared prepared, prepare_template(name, caller.dialect));

@@ -176,7 +176,7 @@ Result<runtime::Attestation> confirm(const Expected& expected, const process::Ho
   a.landlock = {.abi = host.landlock_abi, .rules = expected.landlock_rules};
   TRY(confirm_mounts(read_mounts(TRY(sys::read_file(proc + "/mountinfo", std::size_t{1} << 20))), expected));
   TRY(confirm_network(TRY(sys::read_file(proc + "/net/dev", std::size_t{64} << 10))));
-  a.rootfs = {.is_read_only = true, .image = "host"};
+  a.rootfs = {.is_read_only = true, .image = "host", .format = "host"};
   const auto label = sys::read_file(proc + "/attr/current", 4096);
   if (label.has_value()) a.lsm_label = label->substr(0, label->find_first_of(std::string_view("\n\0", 2)));
   a.network = "none";

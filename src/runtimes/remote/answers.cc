@@ -90,6 +90,7 @@ Result<> expect_askable(const policy::Policy& policy) {
   policy::Policy rest = policy;
   rest.limits = {};
   rest.environment = {};
+  rest.libraries = {};
   rest.require = {};
   rest.on_weakness = {};
   rest.runtime = policy::Policy().runtime;  // of this machine's walls
@@ -109,6 +110,8 @@ Result<std::string> create_body(const policy::Policy& policy, Milliseconds lifet
   body["policy"] = "default";
   body["limits"] = std::move(limits);
   body["require"] = policy::to_string(policy.require);
+  const auto& libraries = policy.libraries.use;
+  if (!libraries.empty()) body["libraries"] = bj::array(libraries.begin(), libraries.end());
   body["idle_seconds"] = nullptr;
   body["channel"] = true;
   if (is_dry_run) body["dry_run"] = true;
@@ -157,7 +160,9 @@ Result<runtime::Attestation> read_attestation(std::string_view text) {
   const Reader cpu = TRY(cgroup.at("cpu_millis"));
   if (!cpu.is_null()) a.cgroup.cpu_millis = static_cast<std::uint32_t>(TRY(cpu.integer(0, INT32_MAX)));
   const Reader rootfs = TRY(at.at("rootfs"));
-  a.rootfs = {.is_read_only = TRY(TRY(rootfs.at("read_only")).boolean()), .image = TRY(text_at(rootfs, "image"))};
+  a.rootfs = {
+      .is_read_only = TRY(TRY(rootfs.at("read_only")).boolean()), .image = TRY(text_at(rootfs, "image")), .format = {}};
+  if (TRY(rootfs.find("format"))) a.rootfs.format = TRY(text_at(rootfs, "format"));  // earlier versions do not say
   a.network = TRY(text_at(at, "network"));
   a.weaknesses = TRY(texts_at(at, "weaknesses"));
   return a;

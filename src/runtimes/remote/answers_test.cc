@@ -46,6 +46,13 @@ TEST(CreateBody, HasEveryLimitOfThePolicy) {
   EXPECT_TRUE(body.at("channel").as_bool());
 }
 
+TEST(CreateBody, AsksForLibrariesByName) {
+  policy::Policy policy;
+  EXPECT_FALSE(body_of(policy).contains("libraries"));
+  policy.libraries = {.allow = {"pandas"}, .use = {"pandas"}};
+  EXPECT_EQ(body_of(policy).at("libraries"), boost::json::array({"pandas"}));
+}
+
 TEST(CreateBody, AsksForTheFloorAndForNoEnd) {
   policy::Policy policy;
   policy.require = policy::Boundary::kHardware;

@@ -101,11 +101,6 @@ Result<Manifest> unpack_in_sandbox(const Workshop& workshop, const ImportRequest
   return draft;
 }
 
-bool kernel_mounts(std::string_view name) {
-  const auto known = sys::read_file("/proc/filesystems", std::size_t{64} << 10);
-  return known && known->find("\t" + std::string(name) + "\n") != std::string::npos;
-}
-
 bool has_program(const char* name) { return ::access((std::string("/usr/bin/") + name).c_str(), X_OK) == 0; }
 
 }  // namespace
@@ -115,10 +110,19 @@ Result<policy::Mount> mount(const std::string& from, std::string_view to, policy
 }
 
 Result<Format> choose_format() {
+  return choose_format({.file_systems = sys::read_file("/proc/filesystems", std::size_t{64} << 10).value_or(""),
+                        .makes_erofs = has_program("mkfs.erofs"),
+                        .makes_squashfs = has_program("mksquashfs")});
+}
+
+Result<Format> choose_format(const FormatSupport& host) {
+  const auto mounts = [&host](std::string_view name) {
+    return host.file_systems.find("\t" + std::string(name) + "\n") != std::string::npos;
+  };
   // A module that is not loaded yet is not in the kernel's list: without either in it, EROFS is as good a guess.
-  const bool prefers_squashfs = !kernel_mounts("erofs") && kernel_mounts("squashfs");
-  if (has_program("mkfs.erofs") && !(prefers_squashfs && has_program("mksquashfs"))) return Format::kErofs;
-  if (has_program("mksquashfs")) return Format::kSquashfs;
+  const bool prefers_squashfs = !mounts("erofs") && mounts("squashfs");
+  if (host.makes_erofs && !(prefers_squashfs && host.makes_squashfs)) return Format::kErofs;
+  if (host.makes_squashfs) return Format::kSquashfs;
   return Error(Code::kUnsupported,
                "this host has no program that makes image files: apt-get install erofs-utils (or squashfs-tools)");
 }

@@ -47,7 +47,14 @@ Result<Imported> import(const Workshop& workshop, Store& store, const ImportRequ
 Result<std::string> make_image(const Workshop& workshop, const std::string& build, const std::string& tree,
                                Format format);
 
+/// What decides about the format of images.
+struct FormatSupport {
+  std::string file_systems;  ///< the kernel's, as /proc/filesystems has them
+  bool makes_erofs = false;
+  bool makes_squashfs = false;
+};
 /// EROFS where this host can mount it, else squashfs. kUnsupported if it has the program for neither.
+Result<Format> choose_format(const FormatSupport& host);
 Result<Format> choose_format();
 
 /// A mount for a step.

@@ -105,6 +105,13 @@ std::vector<std::string> alone_words(const policy::Limits& limits) {
           std::to_string(limits.disk.count), std::to_string(cpu.count())};
 }
 
+Result<> expect_askable_of_e2b(const policy::Policy& policy) {
+  TRY(expect_askable(policy));
+  if (policy.libraries.use.empty()) return {};
+  return Error(Code::kUnsupported, "the E2B API knows no libraries: choose a template of that service that has " +
+                                       policy.libraries.use.front());
+}
+
 std::vector<std::string> e2b_weaknesses(const policy::Policy& policy, const std::string& host) {
   const policy::Limits& limits = policy.limits;
   const std::string instead = "; together they have what the template of " + host + " has";

@@ -39,6 +39,9 @@ Result<std::string> envd_url(const E2bMade& made, std::string_view api_authority
 /// A file as POST /files takes it: one part of a form, for which `boundary` must not occur in `bytes`.
 std::string upload_body(std::string_view bytes, std::string_view boundary);
 
+/// expect_askable() of an E2B service, which has no libraries to ask for.
+Result<> expect_askable_of_e2b(const policy::Policy& policy);
+
 /// What brig-init is started with over there (agent/alone.h), and takes on itself.
 std::vector<std::string> alone_words(const policy::Limits& limits);
 /// What of `policy` nobody enforces there, or only the service says that it does.

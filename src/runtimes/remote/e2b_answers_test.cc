@@ -90,6 +90,14 @@ TEST(AloneWords, AreTheLimitsThatAProcessCanKeep) {
   EXPECT_EQ(alone_words(limits).back(), "2");
 }
 
+TEST(ExpectAskableOfE2b, LosesNoLibrary) {
+  policy::Policy policy;
+  EXPECT_TRUE(expect_askable_of_e2b(policy).has_value());
+  policy.libraries.use = {"pandas"};
+  EXPECT_TRUE(expect_askable(policy).has_value()) << "another Brig has them";
+  EXPECT_EQ(expect_askable_of_e2b(policy).error().code(), Code::kUnsupported);
+}
+
 TEST(E2bAttestation, SaysWhoseWordItIsAndWhatNobodyKeeps) {
   policy::Policy policy;
   const auto a = e2b_attestation(policy, "api.h", "base", "Linux 6");

@@ -107,7 +107,7 @@ runtime::Probe E2bRuntime::probe() {
 }
 
 Result<std::vector<std::string>> E2bRuntime::admit(const policy::Policy& policy) {
-  TRY(expect_askable(policy));
+  TRY(expect_askable_of_e2b(policy));
   if (policy.require != policy::Boundary::kSharedKernel) {
     return Error(Code::kUnsupported, "the policy requires " + std::string(policy::to_string(policy.require)) +
                                          ", and the E2B API does not say what walls " + service_.api.host + " has");

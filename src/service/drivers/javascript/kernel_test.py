@@ -165,7 +165,7 @@ class EndTest(KernelCase):
         for code in ("kept += 1; while (true);", "await new Promise(() => {})", "await 1; while (true);",
                      "await new Promise(done => setTimeout(done, 5)); while (true);", "while (true) try { while (true); } catch {}",
                      "({ get [Symbol.toStringTag]() { while (true); } })", "throw { [Symbol.for('nodejs.util.inspect.custom')]() { while (true); } }",
-                     "try { while (true); } finally { kept = -1 }", "'a'.repeat(30).match(/^(a|aa)+$b/)", "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)"):
+                     "try { while (true); } finally { kept = -1 }", "'a'.repeat(100).match(/^(a|aa)+$b/)", "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)"):
             with self.subTest(code):
                 ran = self.run_cell(code, timeout_ms=150)
                 self.assertEqual((ran.status, ran.error["name"]), ("timeout", "TimeoutError"))

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "runtime/ending.h"
 #include "runtime/exit.h"
+#include "service/results.h"
 
 namespace brig::sandboxes {
 namespace {
@@ -35,6 +36,17 @@ Milliseconds until(Clock::time_point moment) {
 /// So many things are kept for a caller in the order in which they came; then output is joined to what there is.
 constexpr std::size_t kEventsMax = 1'024;
 
+/// Of each text of an error.
+constexpr std::size_t kErrorTextMax = std::size_t{256} << 10;
+/// Of a cell that has written service::kResultReadMax of events only lines up to here are read.
+constexpr std::size_t kShortLine = std::size_t{4} << 10;
+
+std::size_t size_of(const service::RichResult& result) {
+  std::size_t bytes = 0;
+  for (const auto& [mime, form] : result.forms) bytes += mime.size() + form.size();
+  return bytes;
+}
+
 /// "it was ended by signal 11"
 std::string in_words(const runtime::Exit& exit) {
   switch (exit.cause) {
@@ -46,10 +58,45 @@ std::string in_words(const runtime::Exit& exit) {
 
 }  // namespace
 
+/// One interpreter, and what came of it that is not a whole line yet. Its credit is its own: what another one's output
+/// was worth is nothing to it.
+struct Context::Kernel final : guest::OutputSink {
+  explicit Kernel(std::weak_ptr<Context> owner) : context(std::move(owner)) {}
+
+  void on_output(guest::Stream stream, std::span<const std::byte> bytes) override {
+    seen += bytes.size();
+    const auto owner = context.lock();
+    if (owner && owner->kernel_.get() == this) owner->take_output(*this, stream, bytes);
+    else consumed(bytes.size());
+  }
+  void consumed(std::size_t bytes) {
+    if (end) return;
+    if (process) process->consumed(bytes);
+    else owed += bytes;
+  }
+
+  std::weak_ptr<Context> context;
+  std::uint64_t seen = 0;
+  std::size_t owed = 0;  ///< credit that could not be given before there was a process
+  service::Lines lines;
+  bool is_ready = false;
+  std::optional<Result<guest::ProcessEnd>> end;
+  std::shared_ptr<guest::Process> process;  ///< goes first: it speaks to us
+};
+
 /// A cell that waits or runs, and what its caller has not heard yet.
 struct Context::Waiting {
-  Waiting(service::Cell text, std::int64_t number, const asio::any_io_executor& executor)
-      : cell(std::move(text)), id(number), changed(executor) {}
+  Waiting(service::Cell text, std::int64_t number, std::shared_ptr<std::size_t> counter,
+          const asio::any_io_executor& executor)
+      : cell(std::move(text)), id(number), held(std::move(counter)), changed(executor) {
+    *held += cell.code.size();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() {
+    for (const CellEvent& event : events) let_go(event);
+    forget_code();
+  }
 
   void tell(CellEvent event) {
     if (is_over) return;
@@ -78,26 +125,41 @@ struct Context::Waiting {
   void fail(service::ProgramError error) {
     if (has_failed) return;  // once a cell
     has_failed = true;
+    for (std::string* text : {&error.name, &error.value, &error.traceback}) {
+      if (text->size() > kErrorTextMax) *text = text->substr(0, kErrorTextMax);
+    }
     tell({.kind = CellEvent::Kind::kError, .error = std::move(error)});
   }
   void show(service::KernelEvent event) {
-    std::size_t bytes = 0;
-    for (const auto& [mime, form] : event.result.forms) bytes += mime.size() + form.size();
-    if (held + 1 > kHeldResultsMax || held_bytes + bytes > kHeldResultBytesMax) {
+    const std::size_t bytes = size_of(event.result);
+    if (results + 1 > kHeldResultsMax || *held + bytes > kHeldBytesMax) {
       ++dropped;
       return;
     }
-    ++held;
-    held_bytes += bytes;
+    ++results;
+    *held += bytes;
     tell({.kind = CellEvent::Kind::kResult, .result = std::move(event.result), .is_main = event.is_main});
+  }
+  /// The caller has it, or is gone.
+  void let_go(const CellEvent& event) {
+    if (!event.text.empty() && kernel) kernel->consumed(event.text.size());
+    if (event.kind != CellEvent::Kind::kResult) return;
+    --results;
+    *held -= size_of(event.result);
+  }
+  void forget_code() {
+    *held -= cell.code.size();
+    cell.code = {};
   }
 
   service::Cell cell;
   std::int64_t id;
   std::int64_t count = 0;
   std::deque<CellEvent> events;
-  std::size_t held = 0;  ///< results in `events`
-  std::size_t held_bytes = 0;
+  std::size_t results = 0;            ///< in `events`
+  std::shared_ptr<std::size_t> held;  ///< bytes, of all contexts of the sandbox
+  std::shared_ptr<Kernel> kernel;     ///< whose output it has
+  std::uint64_t read = 0;             ///< bytes of events
   std::uint64_t dropped = 0;
   bool has_failed = false;    ///< kError was told
   bool is_over = false;       ///< kEnd was told
@@ -110,28 +172,29 @@ Context::Run::Run(std::shared_ptr<Context> context, std::shared_ptr<Waiting> cel
 
 Context::Run::~Run() {
   cell_->is_abandoned = true;
-  for (const CellEvent& event : cell_->events) context_->consumed(event.text.size());
-  cell_->events.clear();
+  for (const CellEvent& event : std::exchange(cell_->events, {})) cell_->let_go(event);
   context_->changed_.notify();
+}
+
+Task<> Context::Run::heard() {
+  const auto cell = cell_;
+  while (cell->events.empty()) CO_TRY_VOID(co_await cell->changed.wait());
+  co_return Result<>();
 }
 
 Task<CellEvent> Context::Run::next() {
   const auto cell = cell_;
-  const auto context = context_;
-  while (cell->events.empty()) CO_TRY_VOID(co_await cell->changed.wait());
+  CO_TRY_VOID(co_await heard());
   CellEvent event = std::move(cell->events.front());
   cell->events.pop_front();
-  context->consumed(event.text.size());
-  if (event.kind == CellEvent::Kind::kResult) {
-    --cell->held;
-    for (const auto& [mime, form] : event.result.forms) cell->held_bytes -= mime.size() + form.size();
-  }
+  cell->let_go(event);
   co_return event;
 }
 
-Context::Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures, asio::any_io_executor executor)
+Context::Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures,
+                 std::shared_ptr<std::size_t> held, asio::any_io_executor executor)
     : spec_(std::move(spec)), limits_(limits), agent_(std::move(agent)), figures_(std::move(figures)),
-      executor_(executor), changed_(executor), tasks_(std::move(executor)) {}
+      held_(std::move(held)), executor_(executor), changed_(executor), tasks_(std::move(executor)) {}
 
 Task<> Context::open() {
   const auto self = shared_from_this();
@@ -145,8 +208,11 @@ Result<std::unique_ptr<Context::Run>> Context::run(service::Cell cell) {
   if (is_closed_) return Error(Code::kNotFound, "the context is closed");
   if (queue_.size() >= kCellsMax)
     return Error(Code::kExhausted, std::to_string(queue_.size()) + " cells wait already: wait for one of them");
-  TRY(service::run_request(0, cell));
-  auto waiting = std::make_shared<Waiting>(std::move(cell), next_cell_++, executor_);
+  if (*held_ + cell.code.size() > kHeldBytesMax)
+    return Error(Code::kExhausted,
+                 "the sandbox's cells hold " + format(Bytes{*held_}) + " that wait to be run or taken");
+  TRY(service::check_cell(cell));
+  auto waiting = std::make_shared<Waiting>(std::move(cell), next_cell_++, held_, executor_);
   queue_.push_back(waiting);
   changed_.notify();
   return std::make_unique<Run>(shared_from_this(), std::move(waiting));
@@ -158,7 +224,7 @@ void Context::interrupt() {
 }
 
 void Context::restart() {
-  if (process_ && !end_) (void)process_->signal(SIGKILL);
+  if (current_ && is_running()) (void)kernel_->process->signal(SIGKILL);
   if (!current_) forget_kernel();
 }
 
@@ -172,60 +238,61 @@ void Context::close() {
     waiting->fail({.name = "ContextClosed", .value = "the context was closed", .traceback = {}});
     waiting->finish("died");
   }
+  changed_.notify();
 }
 
+bool Context::is_running() const { return kernel_ && kernel_->process && !kernel_->end; }
+
 void Context::forget_kernel() {
-  if (process_ && !end_) (void)process_->signal(SIGKILL);
-  process_.reset();
-  end_.reset();
-  lines_ = {};
-  is_ready_ = false;
-  owed_ = 0;
+  if (is_running()) (void)kernel_->process->signal(SIGKILL);
+  kernel_.reset();
 }
 
 Task<> Context::launch() {
   const auto self = shared_from_this();
+  const auto closed = [] { return Error(Code::kConflict, "the context was closed while it was made"); };
   forget_kernel();
   CO_TRY(const service::Launch launch, service::kernel_of(*spec_.language));
-  CO_TRY(guest::Session * agent, agent_());
   for (const service::GuestFile& file : launch.files) {
+    CO_TRY(guest::Session * agent, agent_());  // it may have ended meanwhile
     auto written = agent->write_file(file.path, std::as_bytes(std::span(file.text)), {.creates_parents = true});
     CO_TRY_VOID(co_await with_timeout(kRequestLimit, std::move(written), "writing the kernel"));
   }
-  CO_TRY(agent, agent_());  // it may have ended meanwhile
+  CO_TRY(guest::Session * agent, agent_());
+  const auto kernel = std::make_shared<Kernel>(weak_from_this());
   auto starting = agent->exec({.argv = launch.argv,
                                .env = spec_.env,
                                .cwd = spec_.cwd,
                                .has_stdin = true,
                                .wants_results = true,
                                .credit = guest::Credit::kManual},
-                              *this);
+                              *kernel);
+  kernel_ = kernel;
   auto started = co_await with_timeout(kRequestLimit, std::move(starting), "starting the interpreter");
   if (!started && started.error().os_error() == ENOENT)
     co_return Error(Code::kNotFound, service::missing_interpreter(*spec_.language) + ", or no folder " + spec_.cwd);
   if (!started) co_return std::move(started).error();
-  process_ = *std::move(started);
-  consumed(std::exchange(owed_, 0));
-  tasks_.spawn(watch(process_));
+  kernel->process = *std::move(started);
+  if (is_closed_) co_return closed();
+  kernel->consumed(std::exchange(kernel->owed, 0));
+  tasks_.spawn(watch(kernel));
   const auto give_up = Clock::now() + kReadyLimit;
-  while (!is_ready_ && !end_ && until(give_up).count() > 0) {
+  while (!is_closed_ && !kernel->is_ready && !kernel->end && until(give_up).count() > 0) {
     using namespace asio::experimental::awaitable_operators;
     (void)co_await (changed_.wait() || sleep(until(give_up)));
-    if (!process_) co_return Error(Code::kConflict, "the context was closed while it was made");
   }
-  if (is_ready_) co_return Result<>();
+  if (is_closed_) co_return closed();
+  if (kernel->is_ready) co_return Result<>();
   forget_kernel();
   co_return Error(Code::kUnavailable, "the interpreter did not get ready");
 }
 
 /// Hears of the kernel's end.
-Task<> Context::watch(std::shared_ptr<guest::Process> process) {
+Task<> Context::watch(std::shared_ptr<Kernel> kernel) {
   const auto self = shared_from_this();
-  auto end = co_await process->wait();
-  if (process == process_) {
-    end_ = std::move(end);
-    changed_.notify();
-  }
+  const std::shared_ptr<guest::Process> process = kernel->process;
+  kernel->end = co_await process->wait();
+  changed_.notify();
   co_return Result<>();
 }
 
@@ -238,6 +305,7 @@ Task<> Context::serve() {
     }
     current_ = std::move(queue_.front());
     queue_.pop_front();
+    is_interrupted_ = false;
     const auto performed = current_->is_abandoned ? Result<>() : co_await perform(current_);
     if (!performed && performed.error().code() == Code::kCancelled) co_return performed;
     if (current_) current_->finish("died");  // says nothing to whoever has heard the end
@@ -248,7 +316,7 @@ Task<> Context::serve() {
 
 Task<> Context::perform(std::shared_ptr<Waiting> cell) {
   const auto self = shared_from_this();
-  if (!process_ || end_) {
+  if (!is_running()) {
     auto launched = co_await launch();
     if (!launched) {
       if (launched.error().code() == Code::kCancelled) co_return launched;
@@ -257,9 +325,10 @@ Task<> Context::perform(std::shared_ptr<Waiting> cell) {
       co_return Result<>();
     }
   }
-  is_interrupted_ = false;
+  cell->kernel = kernel_;
   CO_TRY(const std::string request, service::run_request(cell->id, cell->cell));
-  const std::shared_ptr<guest::Process> process = process_;
+  cell->forget_code();
+  const std::shared_ptr<guest::Process> process = kernel_->process;
   auto asked = co_await with_timeout(kRequestLimit, process->write_stdin(std::as_bytes(std::span(request))),
                                      "the interpreter's taking of the cell");
   if (!asked && asked.error().code() == Code::kCancelled) co_return asked;
@@ -275,14 +344,14 @@ Task<> Context::settle(std::shared_ptr<Waiting> cell) {
   constexpr auto kNever = Clock::time_point::max();
   auto due = cell->cell.timeout ? Clock::now() + *cell->cell.timeout + kSlack : kNever;
   auto give_up = kNever;  // of interrupting
-  while (!cell->is_over && !end_) {
+  while (!cell->is_over && !cell->kernel->end) {
     const bool is_unwanted = cell->is_abandoned || is_interrupted_;
     if (give_up == kNever && is_unwanted) due = Clock::now();
     if (due != kNever && until(due).count() == 0) {
       if (give_up == kNever) give_up = Clock::now() + kInterruptLimit;
       const bool is_stubborn = until(give_up).count() == 0;
-      (void)process_->signal(is_stubborn ? SIGKILL : SIGINT);
-      if (is_stubborn) co_return co_await expect_end();
+      (void)cell->kernel->process->signal(is_stubborn ? SIGKILL : SIGINT);
+      if (is_stubborn) co_return co_await expect_end(cell->kernel);
       due = Clock::now() + kInterruptAgain;
     }
     if (due == kNever) CO_TRY_VOID(co_await changed_.wait());
@@ -292,10 +361,10 @@ Task<> Context::settle(std::shared_ptr<Waiting> cell) {
 }
 
 /// Of a kernel that was killed.
-Task<> Context::expect_end() {
+Task<> Context::expect_end(std::shared_ptr<Kernel> kernel) {
   using namespace asio::experimental::awaitable_operators;
   const auto give_up = Clock::now() + kKillLimit;
-  while (!end_ && until(give_up).count() > 0) (void)co_await (changed_.wait() || sleep(until(give_up)));
+  while (!kernel->end && until(give_up).count() > 0) (void)co_await (changed_.wait() || sleep(until(give_up)));
   co_return Result<>();
 }
 
@@ -303,15 +372,16 @@ Task<> Context::expect_end() {
 Task<> Context::mourn(std::shared_ptr<Waiting> cell) {
   const auto self = shared_from_this();
   runtime::Observed observed;
-  if (end_ && *end_) {
-    observed.word = runtime::word_of(**end_);
-    (void)co_await runtime::drain(process_, seen_);
+  const std::shared_ptr<Kernel> kernel = cell->kernel;
+  if (kernel->end && *kernel->end) {
+    observed.word = runtime::word_of(**kernel->end);
+    (void)co_await runtime::drain(kernel->process, kernel->seen);
   } else {
     observed.act = runtime::HostAct::kChannelLost;
   }
   if (auto report = co_await figures_()) observed.cell = *report;
   const runtime::Verdict verdict = judge(observed, limits_);
-  forget_kernel();
+  if (kernel_ == kernel) forget_kernel();
   if (cell->is_over) co_return Result<>();  // its end was among what came last
   cell->fail({.name = "KernelDied",
               .value = "the interpreter is gone (" + in_words(verdict.exit) +
@@ -321,33 +391,35 @@ Task<> Context::mourn(std::shared_ptr<Waiting> cell) {
   co_return Result<>();
 }
 
-void Context::consumed(std::size_t bytes) {
-  if (bytes == 0) return;
-  if (process_) process_->consumed(bytes);
-  else owed_ += bytes;
-}
-
-void Context::on_output(guest::Stream stream, std::span<const std::byte> bytes) {
-  seen_ += bytes.size();
+void Context::take_output(Kernel& from, guest::Stream stream, std::span<const std::byte> bytes) {
+  const bool is_awaited = current_ && current_->kernel.get() == &from && !current_->is_over;
   if (stream == guest::Stream::kResults) {
-    consumed(bytes.size());
-    lines_.append(bytes, [this](std::string_view line) { take_event(line); });
+    from.consumed(bytes.size());
+    // What comes between cells is nobody's, and is not looked at.
+    if (is_awaited || !from.is_ready) from.lines.append(bytes, [&](std::string_view line) { take_event(from, line); });
     return;
   }
-  if (!current_ || current_->is_abandoned || current_->is_over) {
-    consumed(bytes.size());  // of nobody's cell
+  if (!is_awaited || current_->is_abandoned) {
+    from.consumed(bytes.size());
     return;
   }
   current_->print(stream == guest::Stream::kErr ? CellEvent::Kind::kErr : CellEvent::Kind::kOut,
                   {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-void Context::take_event(std::string_view line) {
+void Context::take_event(Kernel& from, std::string_view line) {
+  if (current_) {
+    current_->read += line.size();
+    if (current_->read > service::kResultReadMax && line.size() > kShortLine) {
+      ++current_->dropped;  // an end is short, and still heard
+      return;
+    }
+  }
   using Type = service::KernelEvent::Type;
   auto event = service::parse_kernel_event(line);
   if (!event) return;
   if (event->type == Type::kReady) {
-    is_ready_ = true;
+    from.is_ready = true;
     changed_.notify();
     return;
   }

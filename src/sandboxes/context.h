@@ -3,7 +3,8 @@
 ///
 /// Cells run one after the other, in the order in which they were asked for. One that is beyond its time, whose caller
 /// is gone, or that somebody interrupts, is interrupted; a kernel that does not end it then is killed. A kernel that is
-/// gone, whoever ended it, is started anew for the next cell, without its state.
+/// gone, whoever ended it, is started anew for the next cell, without its state. One thread, the executor's; a Context
+/// keeps itself alive until close().
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -23,9 +24,11 @@ namespace brig::sandboxes {
 
 /// Cells of one context that wait for their turn.
 inline constexpr std::size_t kCellsMax = 64;
-/// Bytes of results that a caller has not taken yet, and how many; more are dropped, and counted.
-inline constexpr std::size_t kHeldResultBytesMax = std::size_t{16} << 20;
+/// Results of one cell that its caller has not taken yet; more are dropped, and counted.
 inline constexpr std::size_t kHeldResultsMax = 256;
+/// Bytes that the daemon holds for all contexts of one sandbox: results and errors that nobody has taken yet, beyond
+/// which they are dropped, and code that waits, beyond which none is taken.
+inline constexpr std::size_t kHeldBytesMax = std::size_t{32} << 20;
 
 struct ContextSpec {
   std::string id;
@@ -52,7 +55,7 @@ struct CellEvent {
   CellEnd end;
 };
 
-class Context final : public guest::OutputSink, public std::enable_shared_from_this<Context> {
+class Context final : public std::enable_shared_from_this<Context> {
  public:
   /// The agent of the sandbox that it is in.
   using Agent = std::function<Result<guest::Session*>()>;
@@ -61,7 +64,9 @@ class Context final : public guest::OutputSink, public std::enable_shared_from_t
 
   class Run;
 
-  Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures, asio::any_io_executor executor);
+  /// `held` counts for all contexts of the sandbox, up to kHeldBytesMax.
+  Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures, std::shared_ptr<std::size_t> held,
+          asio::any_io_executor executor);
 
   /// Starts the kernel and waits until it is ready. kNotFound if the template has no such interpreter.
   Task<> open();
@@ -76,21 +81,21 @@ class Context final : public guest::OutputSink, public std::enable_shared_from_t
 
   [[nodiscard]] const ContextSpec& spec() const { return spec_; }
 
-  void on_output(guest::Stream stream, std::span<const std::byte> bytes) override;
-
  private:
   struct Waiting;
+  struct Kernel;
 
   Task<> serve();
   Task<> launch();
   Task<> perform(std::shared_ptr<Waiting> cell);
   Task<> settle(std::shared_ptr<Waiting> cell);
-  Task<> expect_end();
-  Task<> watch(std::shared_ptr<guest::Process> process);
+  Task<> expect_end(std::shared_ptr<Kernel> kernel);
+  Task<> watch(std::shared_ptr<Kernel> kernel);
   Task<> mourn(std::shared_ptr<Waiting> cell);
-  void take_event(std::string_view line);
-  void consumed(std::size_t bytes);
+  void take_output(Kernel& from, guest::Stream stream, std::span<const std::byte> bytes);
+  void take_event(Kernel& from, std::string_view line);
   void forget_kernel();
+  [[nodiscard]] bool is_running() const;
 
   ContextSpec spec_;
   policy::Limits limits_;
@@ -100,14 +105,10 @@ class Context final : public guest::OutputSink, public std::enable_shared_from_t
   std::shared_ptr<Waiting> current_;
   std::int64_t next_cell_ = 1;
 
-  std::shared_ptr<guest::Process> process_;       ///< the kernel; none: the next cell starts one
-  std::optional<Result<guest::ProcessEnd>> end_;  ///< of process_
-  service::Lines lines_;
-  bool is_ready_ = false;
+  std::shared_ptr<Kernel> kernel_;  ///< none, or one that has ended: the next cell starts one
   bool is_interrupted_ = false;
   bool is_closed_ = false;
-  std::size_t owed_ = 0;  ///< credit that could not be given yet
-  std::uint64_t seen_ = 0;
+  std::shared_ptr<std::size_t> held_;
 
   asio::any_io_executor executor_;
   Notifier changed_;
@@ -123,6 +124,8 @@ class Context::Run {
   ~Run();
   /// Suspends until there is one. Not after kEnd.
   Task<CellEvent> next();
+  /// Suspends until next() has something: for a wait that may be given up, as next() may not.
+  Task<> heard();
 
  private:
   std::shared_ptr<Context> context_;

@@ -167,7 +167,7 @@ Task<std::shared_ptr<Context>> Sandbox::open_context(ContextSpec spec) {
         if (!sandbox) co_return Error(Code::kNotFound, "the sandbox is gone");
         co_return co_await sandbox->figures();
       },
-      executor_);
+      held_by_contexts_, executor_);
   // One of them from now on: whoever asks goes away, and it is closed.
   contexts_.push_back(context);
   Closing closing{.sandbox = self, .context = context};

@@ -170,6 +170,7 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   std::uint64_t next_command_ = 1;
   std::vector<std::shared_ptr<Context>> contexts_;  ///< by age, also those that are being made
   std::uint64_t next_context_ = 1;
+  std::shared_ptr<std::size_t> held_by_contexts_ = std::make_shared<std::size_t>(0);  ///< bytes
   runtime::CellReport known_;  ///< figures when they were last asked for
   std::size_t uses_ = 0;       ///< at this moment
   Notifier changed_;           ///< deadlines or state

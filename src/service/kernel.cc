@@ -63,10 +63,15 @@ Result<Launch> kernel_of(const Language& language) {
   return launch;
 }
 
-Result<std::string> run_request(std::int64_t id, const Cell& cell) {
+Result<> check_cell(const Cell& cell) {
   if (cell.code.size() > kCellMax)
     return Error(Code::kInvalidArgument, "a cell has at most " + format(Bytes{kCellMax}) + " of code");
   if (!is_utf8(cell.code)) return Error(Code::kInvalidArgument, "a cell's code is UTF-8 text");
+  return {};
+}
+
+Result<std::string> run_request(std::int64_t id, const Cell& cell) {
+  TRY(check_cell(cell));
   bj::object request{{"op", "run"}, {"id", id}, {"code", cell.code}};
   if (cell.timeout) request["timeout_ms"] = cell.timeout->count();
   if (!cell.environment.empty()) {

@@ -28,7 +28,9 @@ struct Cell {
 
 inline constexpr std::size_t kCellMax = std::size_t{10} << 20;  ///< bytes of a cell's code
 
-/// The request to run a cell, a line with its end. kInvalidArgument for code that is too long or no UTF-8.
+/// kInvalidArgument for code that is too long or no UTF-8.
+Result<> check_cell(const Cell& cell);
+/// The request to run a cell, a line with its end. Errors as check_cell().
 Result<std::string> run_request(std::int64_t id, const Cell& cell);
 
 struct KernelEvent {

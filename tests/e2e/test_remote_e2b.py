@@ -207,7 +207,7 @@ def stream(*pieces):
 
 
 MADE = http(b'{"sandboxID":"abc","envdAccessToken":"t"}', "201 Created")
-PATHS = {b"POST /sandboxes ": MADE, b"GET /sandboxes/abc ": http(b"{}"), b"DELETE /sandboxes/abc ": b"HTTP/1.1 204 No Content\r\n\r\n",
+PATHS = {b"POST /sandboxes ": MADE, b"GET /sandboxes/abc ": http(b'{"allowInternetAccess":false}'), b"DELETE /sandboxes/abc ": b"HTTP/1.1 204 No Content\r\n\r\n",
          b"POST /sandboxes/abc/timeout": b"HTTP/1.1 204 No Content\r\n\r\n", b"POST /files": http(b"[]")}
 STARTED = envelope({"event": {"start": {"pid": 7}}})
 
@@ -249,6 +249,8 @@ class HostileE2b(Place):
         "a token with lines": act(made=http(b'{"sandboxID":"abc","envdAccessToken":"x\\r\\nY: z"}', "201 Created")),
         "a domain that is a URL": act(made=http(b'{"sandboxID":"abc","domain":"evil/../x@y"}', "201 Created")),
         "a terminal's orders": act(made=http(b'{"code":403,"message":"\\u001b]0;owned\\u0007"}', "403 Forbidden")),
+        "no word of the internet": act(details=http(b"{}")),
+        "no token": act(made=http(b'{"sandboxID":"abc"}', "201 Created")),
         "other details": act(details=http(b'{"allowInternetAccess":"maybe"}')),
         "a redirect of the file": act(files=b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
         "no process": act(start=http(b'{"code":"unauthenticated","message":"invalid username"}', "401 Unauthorized")),

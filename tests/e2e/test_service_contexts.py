@@ -7,7 +7,7 @@ import time
 import unittest
 
 import service
-from service import Daemon
+from service import Daemon, wait_until
 
 
 @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
@@ -91,8 +91,9 @@ class Contexts(unittest.TestCase):
         self.assert_works()
 
     def test_interrupt(self):
+        self.run_cell("here = 1")
         done = {}
-        worker = threading.Thread(target=lambda: done.update(self.run_cell("import time; here = 1; time.sleep(60)")))
+        worker = threading.Thread(target=lambda: done.update(self.run_cell("import time; time.sleep(60)")))
         worker.start()
         while worker.is_alive():
             self.client.expect(204, "POST", "%s/%s/interrupt" % (self.at, self.context))
@@ -101,12 +102,50 @@ class Contexts(unittest.TestCase):
         self.assertEqual(self.run_cell("print(here)")["stdout"], "1\n")
 
     def test_whoever_goes_away_has_the_cell_interrupted(self):
-        body = json.dumps({"code": "import time; begun = 1; time.sleep(600)"})
-        with service.connect(self.daemon.address) as gone:
-            gone.sendall(("POST %s/%s/run HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+        for accept in ("application/json", "text/event-stream"):
+            with self.subTest(accept):
+                body = json.dumps({"code": "import time; begun = 1; open('/workspace/begun', 'w').close(); time.sleep(600)", "timeout_ms": 100_000})
+                with service.connect(self.daemon.address) as gone:
+                    gone.sendall(("POST %s/%s/run HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nAccept: %s\r\nContent-Length: %d\r\n\r\n%s"
+                                  % (self.at, self.context, self.daemon.key, accept, len(body), body)).encode())
+                    self.assertTrue(wait_until(lambda: self.client.exec(self.sandbox, "rm /workspace/begun")["exit_code"] == 0))
+                self.assertEqual(self.run_cell("print(begun)", timeout_ms=20_000)["stdout"], "1\n")
+
+    def test_output_that_nobody_takes_is_no_credit_of_the_next_interpreter(self):
+        code = "import os, threading, time\nthreading.Timer(1, os._exit, [1]).start()\nwhile True: print('x' * 999)"
+        body = json.dumps({"code": code})
+        with service.connect(self.daemon.address) as deaf:
+            deaf.sendall(("POST %s/%s/run HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nAccept: text/event-stream\r\nContent-Length: %d\r\n\r\n%s"
                           % (self.at, self.context, self.daemon.key, len(body), body)).encode())
-            time.sleep(1)
-        self.assertEqual(self.run_cell("print(begun)")["stdout"], "1\n")
+            self.assertTrue(wait_until(lambda: self.run_cell("1")["status"] == "ok"))
+        self.assert_works()
+        self.assertEqual(self.client.exec(self.sandbox, "echo alive")["stdout"], "alive\n")
+
+    def test_code_and_results_that_nobody_takes_are_bounded(self):
+        self.run_cell("import time")
+        answers = []
+        def wait():
+            answers.append(self.client.post("%s/%s/run" % (self.at, self.context), {"code": "time.sleep(5) #" + "x" * (9 << 20)}).status)
+        workers = [threading.Thread(target=wait) for _ in range(6)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        self.assertEqual(set(answers), {200, 429})
+
+    def test_a_paused_sandbox(self):
+        sandbox = self.client.create(ttl_seconds=60)
+        if not self.client.info(sandbox)["capabilities"]["pause"]:
+            self.skipTest("this host cannot pause")
+        at = "/v1/sandboxes/%s/contexts" % sandbox
+        context = self.client.expect(201, "POST", at, {})["id"]
+        self.client.expect(200, "POST", "%s/%s/run" % (at, context), {"code": "kept = 1"})
+        self.client.expect(204, "POST", "/v1/sandboxes/%s/pause" % sandbox)
+        for verb in ("run", "interrupt", "restart"):
+            self.assertEqual(self.client.post("%s/%s/%s" % (at, context, verb), {"code": "1"}).status, 409, verb)
+        self.client.expect(204, "POST", "/v1/sandboxes/%s/resume" % sandbox)
+        self.assertEqual(self.client.expect(200, "POST", "%s/%s/run" % (at, context), {"code": "print(kept)"})["stdout"], "1\n")
+        self.client.kill(sandbox)
 
     def test_what_ends_the_interpreter_is_said_and_the_next_cell_works(self):
         for code, words in (("import os; os._exit(7)", "exit code 7"), ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),

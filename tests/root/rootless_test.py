@@ -158,7 +158,7 @@ class Rootless(harness.BrigCase):
             jail = harness.Jail.wait(process.pid)
             inside = jail.inside()
             os.kill(getattr(jail, role), 9)
-            self.assertTrue(harness.wait_until(lambda: not any(map(harness.is_alive, inside)), 2))
+            self.assertTrue(harness.wait_until(lambda: not any(map(harness.is_alive, inside))))
             self.finish(process)
             self.assert_nothing_left()
 
@@ -204,7 +204,7 @@ class RootlessContainer(Rootless):
             launch, nanny = self.nanny_of(process)
             inside = harness.descendants(nanny)
             os.kill({"brig": process.pid, "launch": launch, "nanny": nanny, "inside": inside[0]}[role], 9)
-            self.assertTrue(harness.wait_until(lambda: not any(map(harness.is_alive, inside)), 2))
+            self.assertTrue(harness.wait_until(lambda: not any(map(harness.is_alive, inside))))
             self.finish(process)
             self.assert_nothing_left()
 

@@ -8,6 +8,7 @@
 #include "api/v1/query.h"
 #include "api/v1/read.h"
 #include "api/v1/render.h"
+#include "async/timer.h"
 #include "base/text.h"
 #include "json/json.h"
 #include "service/capture.h"
@@ -59,7 +60,7 @@ struct Collected {
   void add(CellEvent event) {
     std::size_t bytes = 0;
     for (const auto& [mime, form] : event.result.forms) bytes += mime.size() + form.size();
-    if (results.size() >= sandboxes::kHeldResultsMax || held + bytes > sandboxes::kHeldResultBytesMax) {
+    if (results.size() >= sandboxes::kHeldResultsMax || held + bytes > service::kResultBytesMax) {
       ++dropped;
       return;
     }
@@ -118,6 +119,9 @@ http::Event event_of(const CellEvent& event) {
   return {.name = "end", .data = json::write(to_json(event.end)), .id = {}};
 }
 
+/// A comment that often, so that nothing between us and the client thinks the connection dead.
+constexpr Milliseconds kKeepAlive{15'000};
+
 Error no_context(std::string_view id) {
   return {Code::kNotFound, "the sandbox has no context " + printable(id, 40) + " (POST …/contexts makes one)"};
 }
@@ -136,12 +140,28 @@ class Characters {
   std::string cut_;
 };
 
-/// What a piece has cut and nothing completes by the cell's end was no character, and is left out.
+/// kConflict while the sandbox is paused: a cell's time would go on.
+Result<std::shared_ptr<sandboxes::Context>> running_context(sandboxes::Sandbox& sandbox, std::string_view id) {
+  auto context = sandbox.find_context(id);
+  if (!context) return no_context(id);
+  TRY(sandbox.session());
+  return context;
+}
+
+/// Until the cell's end, or until the client is gone: then whoever has the run interrupts it. What a piece has cut and
+/// nothing completes by the cell's end was no character, and is left out.
 Task<> stream(http::Exchange& exchange, sandboxes::Context::Run& run) {
+  using namespace asio::experimental::awaitable_operators;
   Characters out;
   Characters err;
   CO_TRY_VOID(co_await exchange.start_events());
   while (true) {
+    auto woken = co_await (run.heard() || sleep(kKeepAlive) || exchange.gone());
+    if (woken.index() == 2) co_return Result<>();
+    if (woken.index() == 1) {
+      CO_TRY_VOID(co_await exchange.comment("still running"));
+      continue;
+    }
     CO_TRY(CellEvent event, co_await run.next());
     if (event.kind == Kind::kOut) event.text = out.take(event.text);
     if (event.kind == Kind::kErr) event.text = err.take(event.text);
@@ -200,11 +220,10 @@ Task<> Api::list_contexts(http::Exchange& exchange) {
 Task<> Api::run_cell(http::Exchange& exchange) {
   using namespace asio::experimental::awaitable_operators;
   CO_TRY(const Found found, find_to_use(exchange));
-  const std::string_view id = exchange.parameter("context");
-  const auto context = found.sandbox->find_context(id);
-  if (!context) co_return no_context(id);
-  CO_TRY(const std::string body, co_await exchange.read_body(2 * service::kCellMax));
+  CO_TRY(const auto context, running_context(*found.sandbox, exchange.parameter("context")));
+  CO_TRY(std::string body, co_await exchange.read_body(2 * service::kCellMax));
   CO_TRY(service::Cell cell, read_cell(body, found.sandbox->spec().policy.limits));
+  body = {};  // a cell may wait long
   CO_TRY(const auto run, context->run(std::move(cell)));
   const std::string* accept = exchange.header("Accept");
   if (accept != nullptr && accept->find("text/event-stream") != std::string::npos)
@@ -226,18 +245,14 @@ Task<> Api::close_context(http::Exchange& exchange) {
 
 Task<> Api::interrupt_context(http::Exchange& exchange) {
   CO_TRY(const Found found, find_to_use(exchange));
-  const std::string_view id = exchange.parameter("context");
-  const auto context = found.sandbox->find_context(id);
-  if (!context) co_return no_context(id);
+  CO_TRY(const auto context, running_context(*found.sandbox, exchange.parameter("context")));
   context->interrupt();
   co_return co_await exchange.send(204, {}, {});
 }
 
 Task<> Api::restart_context(http::Exchange& exchange) {
   CO_TRY(const Found found, find_to_use(exchange));
-  const std::string_view id = exchange.parameter("context");
-  const auto context = found.sandbox->find_context(id);
-  if (!context) co_return no_context(id);
+  CO_TRY(const auto context, running_context(*found.sandbox, exchange.parameter("context")));
   context->restart();
   co_return co_await exchange.send(204, {}, {});
 }

@@ -47,7 +47,7 @@ Result<Scratch> Scratch::make(const Tree& tree, const std::string& name) {
   if (::mkdir(folder.c_str(), 0700) < 0) return Error::last_system("make " + folder);
   scratch.folder_ = folder;
   // The file and the folders that are not the guest's take a few inodes and a page.
-  const std::string options = "mode=0755,size=" + std::to_string(tree.bytes + kibibytes(64).count) +
+  const std::string options = "mode=0700,size=" + std::to_string(tree.bytes + kibibytes(64).count) +
                               ",nr_inodes=" + std::to_string(tree.inodes + tree.scratch.size() + 2);
   if (::mount("brig", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) < 0)
     return Error::last_system("mount the scratch at " + folder);

@@ -78,7 +78,7 @@ Result<E2bMade> read_e2b_made(std::string_view text) {
 Result<bool> read_e2b_online(std::string_view text) {
   const json::Value value = TRY(parse(text));
   const auto online = TRY(find_value(Reader(value), "allowInternetAccess"));
-  return online ? online->boolean() : Result<bool>(false);
+  return online ? online->boolean() : Result<bool>(true);
 }
 
 Result<std::string> envd_url(const E2bMade& made, std::string_view api_authority) {

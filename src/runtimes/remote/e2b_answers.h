@@ -29,7 +29,7 @@ struct E2bMade {
 };
 Result<E2bMade> read_e2b_made(std::string_view text);
 
-/// Whether GET /sandboxes/{id} says that the sandbox reaches the internet.
+/// Whether the sandbox may reach the internet, by GET /sandboxes/{id}: what a service does not say is not closed.
 Result<bool> read_e2b_online(std::string_view text);
 
 /// The URL of envd in the sandbox: `domain` is its answer's, or else what follows "api." in the API's own host.

@@ -132,7 +132,14 @@ Result<Begun> E2bRuntime::begin(const runtime::CellSpec& spec) {
   const std::string details = TRY(ask("GET", "/sandboxes/" + made.id));
   if (TRY(from(host, read_e2b_online(details)))) {
     return Error(Code::kUnsupported,
-                 host + " gives the sandbox the internet, and the policy none: it does not heed allow_internet_access");
+                 host +
+                     " does not say that the sandbox has no internet, as the policy wants it: it does not heed "
+                     "allow_internet_access");
+  }
+  if (made.token.empty()) {
+    return Error(Code::kUnsupported, host +
+                                         " gives no token for the sandbox, so whatever runs in it could ask its envd "
+                                         "to run more, as anybody: it does not heed \"secure\"");
   }
   Destination at = service_.sandboxes ? *service_.sandboxes
                                       : TRY(find_destination(TRY(envd_url(made, service_.api.url.authority)), {}));

@@ -350,14 +350,15 @@ class EndTest(KernelCase):
     def test_threads_that_outlive_their_cell(self):
         self.run_cell("""
             import threading, time
-            go = threading.Event()
+            go, done = threading.Event(), threading.Event()
             def late():
                 go.wait()
                 display("late")
                 print("late print", flush=True)
+                done.set()
             threading.Thread(target=late).start()
             """)
-        ran = self.run_cell("go.set(); time.sleep(0.1); 1")
+        ran = self.run_cell("go.set(); done.wait(60); 1")
         self.assertEqual(ran.main, "1")
         self.assertIn("late print", ran.out)
 

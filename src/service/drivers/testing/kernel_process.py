@@ -74,6 +74,7 @@ class KernelProcess:
                                         env={**base, **(environment or {})})
         os.close(writes)
         self.events, self.rest, self.next_id = events, b"", 0
+        self.lock = threading.Lock()
         self.texts = {"out": b"", "err": b""}
         self.readers = [threading.Thread(target=self.drain, args=pair, daemon=True)
                         for pair in (("out", self.process.stdout), ("err", self.process.stderr))]
@@ -86,10 +87,12 @@ class KernelProcess:
 
     def drain(self, name, stream):
         while True:
-            piece = os.read(stream.fileno(), 1 << 16)
+            select.select([stream], [], [])
+            with self.lock:  # what is out of the pipe is in the text
+                piece = os.read(stream.fileno(), 1 << 16)
+                self.texts[name] += piece
             if not piece:
                 return
-            self.texts[name] += piece
 
     def event(self):
         while b"\n" not in self.rest:
@@ -131,12 +134,15 @@ class KernelProcess:
 
     def settle(self):
         for stream in (self.process.stdout, self.process.stderr):
-            while select.select([stream], [], [], 0)[0] and self.process.poll() is None:
+            while self.process.poll() is None:
+                with self.lock:
+                    if not select.select([stream], [], [], 0)[0]:
+                        break
                 time.sleep(0.001)
-        time.sleep(0.005)
 
     def take(self, name):
-        text, self.texts[name] = self.texts[name], b""
+        with self.lock:
+            text, self.texts[name] = self.texts[name], b""
         return text.decode("utf-8", "replace")
 
     def wait_for_output(self, text, name="out"):

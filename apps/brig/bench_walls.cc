@@ -1,17 +1,15 @@
 #include "bench_walls.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include <boost/json/value.hpp>
 
 #include "json/json.h"
 #include "runtimes.h"
+#include "runtimes/oci/inside.h"
 #include "sys/file.h"
 
 namespace brig::cli {
@@ -21,22 +19,6 @@ namespace bj = boost::json;
 using std::filesystem::path;
 
 const CommandLine kNothing{"/usr/bin/true"};
-
-/// What Brig's own wall covers of /proc.
-bj::array covered_proc() {
-  static constexpr std::array<std::string_view, 9> kShown{"cpuinfo", "filesystems", "loadavg", "meminfo", "stat",
-                                                          "sysvipc", "uptime",      "version", "sys"};
-  bj::array covered;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename();
-    const bool is_process = name.find_first_not_of("0123456789") == std::string::npos;
-    struct stat about{};
-    if (is_process || entry.is_symlink() || std::ranges::find(kShown, name) != kShown.end()) continue;
-    if (::stat(entry.path().c_str(), &about) == 0 && (about.st_mode & S_IROTH) != 0)
-      covered.emplace_back("/proc/" + name);
-  }
-  return covered;
-}
 
 bj::object mount(std::string_view place, std::string_view type, std::string_view from, bj::array options) {
   return {{"destination", place}, {"type", type}, {"source", from}, {"options", std::move(options)}};
@@ -55,7 +37,9 @@ bj::array mounts(bool is_gvisor) {
 }
 
 /// For the bare runtime: the configuration that Brig's own wall uses, with a root of the same shape in a plain folder.
-bj::object configuration(bool is_gvisor) {
+Result<bj::object> configuration(bool is_gvisor) {
+  bj::array masked;
+  for (const std::string& name : TRY(runtimes::oci::covered_proc())) masked.emplace_back("/proc/" + name);
   const bj::array ids{{{"containerID", 0}, {"hostID", 0x68000001}, {"size", 1}},
                       {{"containerID", 1000}, {"hostID", 0x70000001}, {"size", 1}}};
   bj::object capabilities;
@@ -65,28 +49,28 @@ bj::object configuration(bool is_gvisor) {
   for (const std::string_view type : {"pid", "network", "ipc", "uts", "mount", "user"})
     namespaces.push_back({{"type", type}});
   if (!is_gvisor) namespaces.push_back({{"type", "cgroup"}});
-  return {{"ociVersion", "1.0.2"},
-          {"hostname", "brig"},
-          {"root", {{"path", "rootfs"}, {"readonly", !is_gvisor}}},
-          {"process",
-           {{"terminal", false},
-            {"user", {{"uid", 1000}, {"gid", 1000}}},
-            {"args", {kNothing.front()}},
-            {"env", bj::array()},
-            {"cwd", "/"},
-            {"noNewPrivileges", true},
-            {"capabilities", std::move(capabilities)}}},
-          {"mounts", mounts(is_gvisor)},
-          {"linux",
-           {{"uidMappings", ids},
-            {"gidMappings", ids},
-            {"maskedPaths", covered_proc()},
-            {"readonlyPaths", {"/proc/sys"}},
-            {"resources",
-             {{"memory", {{"limit", 256 << 20}}},
-              {"pids", {{"limit", 66}}},
-              {"cpu", {{"quota", 100'000}, {"period", 100'000}}}}},
-            {"namespaces", std::move(namespaces)}}}};
+  return bj::object{{"ociVersion", "1.0.2"},
+                    {"hostname", "brig"},
+                    {"root", {{"path", "rootfs"}, {"readonly", !is_gvisor}}},
+                    {"process",
+                     {{"terminal", false},
+                      {"user", {{"uid", 1000}, {"gid", 1000}}},
+                      {"args", {kNothing.front()}},
+                      {"env", bj::array()},
+                      {"cwd", "/"},
+                      {"noNewPrivileges", true},
+                      {"capabilities", std::move(capabilities)}}},
+                    {"mounts", mounts(is_gvisor)},
+                    {"linux",
+                     {{"uidMappings", ids},
+                      {"gidMappings", ids},
+                      {"maskedPaths", std::move(masked)},
+                      {"readonlyPaths", {"/proc/sys"}},
+                      {"resources",
+                       {{"memory", {{"limit", 256 << 20}}},
+                        {"pids", {{"limit", 66}}},
+                        {"cpu", {{"quota", 100'000}, {"period", 100'000}}}}},
+                      {"namespaces", std::move(namespaces)}}}};
 }
 
 /// A bundle in `folder`.
@@ -99,7 +83,7 @@ Result<> make_bundle(const path& folder, bool is_gvisor) {
     std::filesystem::create_symlink(path("usr") / name, root / name, failed);
   if (failed) return Error(Code::kInternal, "make " + root.string() + ": " + failed.message());
   const Fd file = TRY(sys::open((folder / "config.json").string(), O_WRONLY | O_CREAT | O_EXCL, 0644));
-  return sys::write_all(file.ref(), json::write(configuration(is_gvisor)));
+  return sys::write_all(file.ref(), json::write(TRY(configuration(is_gvisor))));
 }
 
 std::string installed(const std::string& name) {

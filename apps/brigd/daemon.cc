@@ -12,6 +12,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "../brig/options.h"
+#include "api/e2b/errors.h"
+#include "api/e2b/front.h"
 #include "api/ops/ops.h"
 #include "api/v1/api.h"
 #include "api/v1/cors.h"
@@ -33,10 +35,16 @@ namespace {
 /// How long running requests may go on after the daemon was told to stop.
 constexpr Milliseconds kGrace{3'000};
 
+/// Each client in its own spelling.
+http::Reply reply_for(const Error& error, const http::Exchange& exchange) {
+  return exchange.route().starts_with(api::e2b::kRoutePrefix) ? api::e2b::reply_for(error, exchange)
+                                                              : api::v1::Api::reply_for(error, exchange);
+}
+
 class Daemon {
  public:
   Daemon(const Settings& settings, Inheritance inheritance, std::unique_ptr<store::Store> store, Fd spool,
-         std::string preview_secret)
+         std::string preview_secret, std::string e2b_secret)
       : settings_(settings), inheritance_(std::move(inheritance)), store_(std::move(store)), spool_(std::move(spool)),
         journal_(*store_, io_.get_executor(), wall_now),
         sandboxes_(with_templates(settings.sandboxes, catalog_), inheritance_.walls, *store_, spool_.ref(),
@@ -44,18 +52,21 @@ class Daemon {
         snapshots_(store_->folder() + "/snapshots", sandboxes_, *store_, wall_now),
         api_(sandboxes_, snapshots_, *store_, wall_now,
              {.domain = settings.domain, .signer = api::v1::PreviewSigner(std::move(preview_secret))}, catalog_),
-        cors_(settings.origins),
+        lives_(sandboxes_, io_.get_executor(), wall_now),
+        guests_(sandboxes_, *store_, lives_, api::e2b::Tokens(std::move(e2b_secret)), wall_now),
+        front_(guests_, lives_, {settings.domain}), cors_(settings.origins),
         ops_(
             sandboxes_, *store_, metrics_, journal_, [this] { return server_.figures(); }, wall_now),
         server_(io_.get_executor(),
                 {.limits = {},
                  .handler =
                      [this](http::Exchange& exchange) {
+                       if (front_.is_for_guest(exchange)) return front_.handle(exchange);
                        if (api_.is_for_port(exchange)) return api_.proxy_host(exchange);
                        if (cors_.admit(exchange)) return api::v1::Cors::answer_preflight(exchange);
                        return router_.handle(exchange);
                      },
-                 .error_mapper = api::v1::Api::reply_for,
+                 .error_mapper = reply_for,
                  .observer = {
                      .on_request = [this](const http::Record& record) { note(record); },
                      .on_failure =
@@ -89,6 +100,9 @@ class Daemon {
   sandboxes::Sandboxes sandboxes_;
   sandboxes::Snapshots snapshots_;
   api::v1::Api api_;
+  api::e2b::Lives lives_;
+  api::e2b::Guests guests_;
+  api::e2b::Front front_;
   api::v1::Cors cors_;
   api::ops::Ops ops_;
   http::Router router_;
@@ -163,6 +177,7 @@ Task<> Daemon::serve() {
   log_.info("daemon.stopping",
             {{"sandboxes", static_cast<std::int64_t>(sandboxes_.count(sandboxes::State::kRunning))}});
   ops_.stop();
+  lives_.stop();
   tasks_.cancel();
   CO_TRY_VOID(co_await server_.stop(kGrace));
   CO_TRY_VOID(co_await sandboxes_.stop());
@@ -182,7 +197,10 @@ Result<> run_all(const Settings& settings, Inheritance inheritance) {
   auto store = TRY(store::Store::open(settings.state_dir));
   Fd spool = TRY(open_spool(settings.state_dir));
   std::string secret = TRY(store::keep_secret(store->folder(), "preview.secret"));
-  return Daemon(settings, std::move(inheritance), std::move(store), std::move(spool), std::move(secret)).run();
+  std::string e2b_secret = TRY(store::keep_secret(store->folder(), "e2b.secret"));
+  return Daemon(settings, std::move(inheritance), std::move(store), std::move(spool), std::move(secret),
+                std::move(e2b_secret))
+      .run();
 }
 
 }  // namespace

@@ -121,6 +121,8 @@ class Sandboxes {
   Result<Foreseen> foresee(const store::Key& key, const CreateRequest& request);
   /// kNotFound also for another key's: whether that exists is nobody's business.
   [[nodiscard]] Result<std::shared_ptr<Sandbox>> find(const store::Key& key, std::string_view id) const;
+  /// find() for whoever proves in another way than by the owner's key that they may: the caller sees to that.
+  [[nodiscard]] Result<std::shared_ptr<Sandbox>> find_any(std::string_view id) const;
   /// Those of a key that live, by age.
   [[nodiscard]] std::vector<std::shared_ptr<Sandbox>> of_key(const store::Key& key) const;
 

@@ -1,0 +1,66 @@
+#include "api/e2b/front.h"
+
+#include <algorithm>
+
+#include "api/e2b/errors.h"
+#include "api/v1/proxy.h"
+
+namespace brig::api::e2b {
+namespace {
+
+bool is_loopback(const http::Peer& peer) {
+  return peer.is_unix || peer.address.starts_with("127.") || peer.address.starts_with("[::1]");
+}
+
+/// An address that E2B's clients made for a file: neither headers nor host name say of which sandbox.
+bool is_signed_file(const http::Exchange& exchange) {
+  return exchange.target().path == "/files" && exchange.target().find("signature") != nullptr;
+}
+
+}  // namespace
+
+Front::Front(Guests& guests, Lives& lives, std::vector<std::string> domains)
+    : guests_(guests), lives_(lives), domains_(std::move(domains)), files_(guests) {
+  files_.add_to(envd_);
+}
+
+bool Front::is_for_guest(const http::Exchange& exchange) const {
+  if (exchange.header("E2b-Sandbox-Id") != nullptr || exchange.header("E2b-Sandbox-Port") != nullptr) return true;
+  const auto host = v1::parse_port_host(exchange.host());
+  if (!host) return is_signed_file(exchange);
+  if (std::ranges::find(domains_, host->domain) == domains_.end() && !is_loopback(exchange.peer())) return false;
+  // Any other port of a sandbox that E2B's clients know nothing of is opened by a key or a preview.
+  return host->name.port == kEnvdPort || host->name.port == kInterpreterPort ||
+         lives_.find(host->name.sandbox_id) != nullptr;
+}
+
+Task<> Front::handle(http::Exchange& exchange) {
+  exchange.set_route("e2b_guest", {});
+  CO_TRY_VOID(co_await guests_.wake(exchange));
+  CO_TRY(const auto name, named_guest(exchange));
+  const std::uint16_t port = name ? name->port : kEnvdPort;
+  if (port != kEnvdPort && port != kInterpreterPort) co_return co_await pass(exchange);
+  // Before anything else: whatever is asked of a sandbox that is not there has the same answer.
+  CO_TRY(const Guest guest, guests_.find(exchange));
+  if (port == kInterpreterPort) CO_TRY_VOID(guests_.expect_traffic(exchange, guest));
+  const http::Router& router = port == kEnvdPort ? envd_ : interpreter_;
+  if (router.match(exchange.method(), exchange.target()).route == nullptr)
+    co_return co_await exchange.send(error_reply(404, "there is nothing at this path of port " + std::to_string(port)));
+  co_return co_await router.handle(exchange);
+}
+
+/// To a server inside.
+Task<> Front::pass(http::Exchange& exchange) {
+  exchange.set_route("e2b_port", {});
+  CO_TRY(Guest guest, guests_.find(exchange));
+  CO_TRY_VOID(guests_.expect_traffic(exchange, guest));
+  v1::Passage passage{.sandbox = guest.sandbox,
+                      .port = guest.port,
+                      .target = exchange.target().text(),
+                      .prefix = {},
+                      .cookie = {},
+                      .may_pass_authorization = true};
+  co_return co_await v1::pass_on(exchange, std::move(passage));
+}
+
+}  // namespace brig::api::e2b

@@ -1,0 +1,90 @@
+#pragma once
+/// Lives: what E2B's clients say of a sandbox and Brig's sandboxes know nothing of: that it is paused instead of ended
+/// when its time is over, that it wakes by itself, and who may reach its ports.
+///
+/// Kept in memory, by the sandbox's id: no sandbox outlives the daemon. One that was made otherwise has the defaults of
+/// Life once somebody connects to it, and no public ports. A paused one costs memory until it ends: it is kept for the
+/// longest time-to-live that the daemon gives.
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/notifier.h"
+#include "async/task_group.h"
+#include "sandboxes/sandboxes.h"
+
+namespace brig::api::e2b {
+
+/// What a client said of the network. There is none; what it said is told back.
+struct Network {
+  std::vector<std::string> allow_out;
+  std::vector<std::string> deny_out;
+  bool is_public = true;  ///< its ports are reachable by whoever knows its name
+  std::string mask_host;  ///< what servers inside are told as Host; empty: localhost
+};
+
+/// A measurement, as `metrics` gives it.
+struct Sample {
+  WallTime at;
+  Milliseconds cpu{0};  ///< since the sandbox began
+  Bytes memory{0};
+  double cpu_percent = 0;  ///< since the sample before
+};
+
+struct Life {
+  Milliseconds timeout{300'000};  ///< as it was last given
+  bool pauses = false;            ///< when its time is over; else it ends
+  bool wakes = false;             ///< paused, it is resumed by whoever uses it
+  Network network;
+  std::deque<Sample> samples = {};
+  std::optional<WallTime> pause_at = {};  ///< of one that pauses and runs
+};
+
+class Lives {
+ public:
+  /// References outlive it.
+  Lives(sandboxes::Sandboxes& sandboxes, asio::any_io_executor executor, WallClock clock)
+      : sandboxes_(sandboxes), executor_(executor), clock_(std::move(clock)), tasks_(executor) {}
+  Lives(const Lives&) = delete;
+  Lives& operator=(const Lives&) = delete;
+
+  /// From now on `life` is the sandbox's, whose own time-to-live is life.timeout already.
+  Task<> begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life);
+  /// Null for one that nobody came to through E2B's door, and that has the defaults.
+  [[nodiscard]] Life* find(std::string_view id);
+  /// The ids of those that have one, and live.
+  [[nodiscard]] std::vector<std::string> ids() const;
+
+  /// The time-to-live that lets Brig's own deadline come after ours.
+  [[nodiscard]] Milliseconds ttl_of(const Life& life) const;
+  /// When it ends or is paused by itself; of a paused one, when it is given up.
+  [[nodiscard]] std::optional<WallTime> end_of(const sandboxes::Sandbox& sandbox);
+
+  /// Its time is over so long from now; with `is_extending` never earlier than before.
+  Task<> set_timeout(std::shared_ptr<sandboxes::Sandbox> sandbox, Milliseconds timeout, bool is_extending);
+  /// kConflict if it is paused already.
+  Task<> pause(std::shared_ptr<sandboxes::Sandbox> sandbox);
+  Task<> resume(std::shared_ptr<sandboxes::Sandbox> sandbox, Milliseconds timeout);
+
+  void stop() { tasks_.cancel(); }
+
+ private:
+  struct Entry {
+    Life life;
+    std::weak_ptr<sandboxes::Sandbox> sandbox;
+    std::shared_ptr<Notifier> changed;
+  };
+  Task<> watch(std::string id);
+  void forget_ended();
+
+  sandboxes::Sandboxes& sandboxes_;
+  asio::any_io_executor executor_;
+  WallClock clock_;
+  std::map<std::string, Entry, std::less<>> lives_;
+  TaskGroup tasks_;
+};
+
+}  // namespace brig::api::e2b

@@ -1,0 +1,64 @@
+#include "api/e2b/tokens.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+
+#include "base/base64.h"
+#include "base/number.h"
+#include "store/ids.h"
+
+namespace brig::api::e2b {
+namespace {
+
+constexpr std::size_t kDigest = 32;
+constexpr std::size_t kExpiryDigits = 12;  // until the year 33658
+
+}  // namespace
+
+bool is_same_secret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string Tokens::sign(std::string_view what, std::string_view sandbox_id) const {
+  const std::string text = "brig e2b 1\n" + std::string(what) + "\n" + std::string(sandbox_id);
+  std::array<unsigned char, kDigest> digest{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    hex += kHex[byte >> 4U];
+    hex += kHex[byte & 15U];
+  }
+  return hex;
+}
+
+std::string Tokens::access(std::string_view sandbox_id) const { return sign("access", sandbox_id); }
+std::string Tokens::traffic(std::string_view sandbox_id) const { return sign("traffic", sandbox_id); }
+
+std::string file_signature(const SignedFile& file, FileAccess access, std::string_view access_token) {
+  std::string text = file.path + ":" + (access == FileAccess::kRead ? "read" : "write") + ":" + file.username + ":" +
+                     std::string(access_token);
+  if (file.expiration) text += ":" + *file.expiration;
+  std::string base64 = to_base64(store::sha256(text));
+  while (base64.ends_with('=')) base64.pop_back();
+  return "v1_" + base64;
+}
+
+Result<> check_signature(const SignedFile& file, FileAccess access, std::string_view access_token, WallTime now) {
+  if (!is_same_secret(file.signature, file_signature(file, access, access_token)))
+    return Error(Code::kDenied, "invalid signature");
+  if (!file.expiration) return {};
+  const auto seconds = file.expiration->size() <= kExpiryDigits ? whole_number<std::uint64_t>(*file.expiration)
+                                                                : std::optional<std::uint64_t>();
+  if (!seconds) return Error(Code::kInvalidArgument, "signature_expiration: seconds since 1970 are expected");
+  if (static_cast<std::int64_t>(*seconds) < milliseconds_since_1970(now) / 1000)
+    return Error(Code::kDenied, "signature is already expired");
+  return {};
+}
+
+}  // namespace brig::api::e2b

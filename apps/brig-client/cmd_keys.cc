@@ -28,6 +28,9 @@ std::string grant_of(const bj::object& key) {
     text += (text.empty() ? "" : ", ") + std::string(name);
     for (const bj::value& one : list->as_array()) text += " " + std::string(one.as_string());
   }
+  const bj::value* builds = key.if_contains("may_build_templates");
+  if (builds != nullptr && builds->is_bool() && builds->as_bool())
+    text += (text.empty() ? "" : ", ") + std::string("builds templates");
   return text;
 }
 
@@ -56,6 +59,7 @@ struct Flags {
   std::optional<std::string> require;
   std::vector<std::string> runtimes;
   std::vector<std::string> templates;
+  bool may_build_templates = false;
   std::optional<std::string> expires;
   std::optional<std::string> id;
   bool is_json = false;
@@ -76,6 +80,8 @@ std::optional<int> parse(std::span<const std::string> words, Flags& flags) {
                  "create: a wall that it may use, as often as wanted (default all)");
   options.option("--template", flags.templates, "NAME",
                  "create: a template that it may use, as often as wanted (default all)");
+  options.flag("--may-build-templates", flags.may_build_templates,
+               "create: it may have templates made over the API, for its own sandboxes");
   options.option("--expires", flags.expires, "TIME", "create: valid for so long");
   options.flag("--json", flags.is_json, "one JSON object");
   options.positional("ID", flags.id, "revoke: which");
@@ -98,6 +104,7 @@ Result<bj::object> body_of(const Flags& flags) {
   if (flags.require) body["require"] = *flags.require;
   if (!flags.runtimes.empty()) body["runtimes"] = bj::array(flags.runtimes.begin(), flags.runtimes.end());
   if (!flags.templates.empty()) body["templates"] = bj::array(flags.templates.begin(), flags.templates.end());
+  if (flags.may_build_templates) body["may_build_templates"] = true;
   if (flags.expires) {
     const Milliseconds lifetime = TRY(parse_duration(*flags.expires).context("--expires"));
     body["expires_in_seconds"] = static_cast<double>(lifetime.count()) / 1000;

@@ -49,6 +49,7 @@ std::string described(const image::Template& found) {
   std::string text;
   row(text, "name", manifest.name);
   row(text, "description", manifest.description);
+  row(text, "owner", manifest.owner);
   row(text, "digest", manifest.digest);
   row(text, "file", found.file.text());
   row(text, "size",

@@ -19,6 +19,7 @@ int cmd_info(const Words& words);
 int cmd_lib(const Words& words);
 int cmd_ls(const Words& words);
 int cmd_rm(const Words& words);
+int cmd_serve(const Words& words);  ///< not for people
 
 /// The store in `folder`, or where templates are kept unless it is said (templates_dir.h).
 Result<image::Store> open_store(const std::optional<std::string>& folder);

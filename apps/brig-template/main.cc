@@ -47,6 +47,7 @@ int run(const Words& words) {
     return cli::usage_error("which command? brig template ls, for example (brig template --help lists them)");
   const std::string& name = words.front();
   if (name == "--help" || name == "-h" || name == "help") return say(overview()) ? 0 : 1;
+  if (name == "serve") return cmd_serve(Words(words.begin() + 1, words.end()));
   std::array<std::string_view, kCommands.size()> names;
   for (std::size_t i = 0; i < kCommands.size(); ++i) {
     if (kCommands[i].name == name) return kCommands[i].main(Words(words.begin() + 1, words.end()));

@@ -16,12 +16,15 @@
 #include "api/e2b/front.h"
 #include "api/ops/ops.h"
 #include "api/v1/api.h"
+#include "api/v1/build_routes.h"
 #include "api/v1/cors.h"
 #include "async/run.h"
 #include "async/stream.h"
 #include "async/task_group.h"
 #include "base/log.h"
+#include "builds/builds.h"
 #include "http/server.h"
+#include "keeper.h"
 #include "sandboxes/housekeeping.h"
 #include "store/secret.h"
 #include "store/store.h"
@@ -54,7 +57,10 @@ class Daemon {
              {.domain = settings.domain, .signer = api::v1::PreviewSigner(std::move(preview_secret))}, catalog_),
         lives_(sandboxes_, io_.get_executor(), wall_now),
         guests_(sandboxes_, *store_, lives_, api::e2b::Tokens(std::move(e2b_secret)), wall_now),
-        front_(guests_, lives_, {settings.domain}), cors_(settings.origins),
+        front_(guests_, lives_, {settings.domain}),
+        builds_(settings.builds, builds_place(), catalog_, io_.get_executor(), wall_now,
+                [this](const builds::Happening& happening) { note(happening); }),
+        build_routes_(builds_, catalog_, *store_, wall_now), cors_(settings.origins),
         ops_(
             sandboxes_, *store_, metrics_, journal_, [this] { return server_.figures(); }, wall_now),
         server_(io_.get_executor(),
@@ -86,6 +92,8 @@ class Daemon {
   Result<> make_first_key();
   void note(const sandboxes::Happening& happening);
   void note(const http::Record& record);
+  void note(const builds::Happening& happening);
+  builds::Builds::Place builds_place();
 
   const Settings& settings_;
   Inheritance inheritance_;
@@ -103,6 +111,8 @@ class Daemon {
   api::e2b::Lives lives_;
   api::e2b::Guests guests_;
   api::e2b::Front front_;
+  builds::Builds builds_;
+  api::v1::BuildRoutes build_routes_;
   api::v1::Cors cors_;
   api::ops::Ops ops_;
   http::Router router_;
@@ -117,12 +127,28 @@ void Daemon::note(const sandboxes::Happening& happening) {
                                                            : Severity::kInfo;
   log_.write(severity, happening.type,
              {{"sandbox", happening.spec != nullptr ? std::string_view(happening.spec->id) : std::string_view()},
-              {"key", happening.spec != nullptr ? std::string_view(happening.spec->key_id) : std::string_view()},
+              {"key", happening.spec != nullptr ? std::string_view(happening.spec->key_id) : happening.key_id},
+              {"template", happening.subject},
               {"request_id", happening.request_id},
               {"detail", happening.detail}});
   metrics_.observe(happening);
   const auto noted = journal_.append(happening);
   if (!noted) log_.error("journal.failed", {{"error", noted.error().message()}});
+}
+
+void Daemon::note(const builds::Happening& happening) {
+  if (happening.type == "template.failed") {
+    log_.error("template.failed", {{"error", happening.detail}});
+    return;
+  }
+  note(sandboxes::Happening{
+      .type = happening.type, .detail = happening.detail, .key_id = happening.key_id, .subject = happening.name});
+}
+
+builds::Builds::Place Daemon::builds_place() {
+  builds::Builds::Place place{.connect = {}, .why_not = inheritance_.why_no_builder, .uploads = spool_.ref()};
+  if (place.why_not.empty()) place.connect = [this] { return ask_for_builder(inheritance_.keeper.ref()); };
+  return place;
 }
 
 /// Without the query: it may hold a signature or a path.
@@ -156,6 +182,8 @@ Result<> Daemon::run() {
   if (halves > 0) log_.warning("snapshots.recovered", {{"removed", static_cast<std::int64_t>(halves)}});
   TRY(make_first_key());
   api_.add_to(router_);
+  api_.on_revoked([this](const std::string& key_id) { builds_.cancel_all_of(key_id); });
+  build_routes_.add_to(router_);
   ops_.add_to(router_);
   tasks_.spawn(sandboxes::keep_house(*store_, wall_now, {}, [this](const Error& error) {
     log_.error("housekeeping.failed", {{"error", error.message()}});
@@ -179,6 +207,7 @@ Task<> Daemon::serve() {
   ops_.stop();
   lives_.stop();
   tasks_.cancel();
+  builds_.stop();
   CO_TRY_VOID(co_await server_.stop(kGrace));
   CO_TRY_VOID(co_await sandboxes_.stop());
   CO_TRY_VOID(store_->close());

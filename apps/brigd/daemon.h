@@ -15,6 +15,7 @@ struct Inheritance {
   Fd keeper;                              ///< seqpacket: asks for launchers
   runtime::Walls walls;                   ///< made and probed while the privileges were there
   std::shared_ptr<http::TlsContext> tls;  ///< of every TCP listener, or none: its key is read by whoever starts us
+  std::string why_no_builder;             ///< why no templates are made over the API here; empty: they are
 };
 
 /// Runs until SIGTERM or SIGINT; returns the exit code.

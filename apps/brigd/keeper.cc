@@ -17,7 +17,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "../brig/helper.h"
 #include "../brig/options.h"
+#include "base/units.h"
 #include "daemon.h"
 #include "runtimes/oci/oci_runtime.h"
 #include "runtimes/process/launch.h"
@@ -36,6 +38,14 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kTooSoon{2};
 /// How long the daemon may take to end its sandboxes when it is told to stop.
 constexpr std::chrono::seconds kStopPatience{30};
+/// And how long what makes templates may tidy up when the daemon is gone.
+constexpr int kBuilderPatienceMs = 3000;
+
+/// What the daemon asks for.
+constexpr std::byte kLauncherPlease{1};
+constexpr std::byte kBuilderPlease{2};
+/// The descriptor that brig-template takes orders through (apps/brig-template/builder.h).
+constexpr int kOrdersFd = 3;
 
 struct Identity {
   uid_t uid = 0;
@@ -161,6 +171,9 @@ class Keeper {
   Result<> start_daemon();
   Result<int> be_daemon(Inheritance inheritance);
   Result<Fd> start_launcher();
+  Result<Fd> start_builder();
+  void end_builder();
+  [[nodiscard]] std::string why_no_builder() const;
   Result<int> watch();
   Result<std::optional<int>> on_signal();
   Result<std::optional<int>> on_daemon_end();
@@ -173,6 +186,7 @@ class Keeper {
   Fd daemon_socket_;  ///< our end
   sys::Child daemon_;
   sys::Child launcher_;
+  sys::Child builder_;
   Clock::time_point daemon_started_;
   std::optional<Clock::time_point> stop_by_;
 };
@@ -186,6 +200,49 @@ Result<Fd> Keeper::start_launcher() {
       {null.ref(), 0}, {null.ref(), 1}, {complaints, 2}, {theirs.ref(), runtimes::process::kLaunchSocketFd}};
   launcher_ = TRY(sys::spawn(TRY(sys::program_folder()) + "/brig-launch", {}, {}, fds));
   return std::move(ours);
+}
+
+/// Nothing if templates can be made over the API, else why not, for those who ask.
+std::string Keeper::why_no_builder() const {
+  constexpr const char* kInstead =
+      ": brig template build NAME -f Dockerfile, or brig template import FILE, makes one where the daemon runs";
+  if (settings_.builds.at_once == 0)
+    return std::string("this daemon makes no templates over the API (--template-builds 0)") + kInstead;
+  if (::geteuid() != 0)
+    return std::string("only a daemon that was started as root makes templates over the API") + kInstead;
+  if (!cli::find_helper("brig-template")) return "the program brig-template is not installed beside the daemon";
+  return "";
+}
+
+/// It reads what clients sent in sandboxes only, but has root's rights itself: so its bounds are given here, and not by
+/// the daemon.
+Result<Fd> Keeper::start_builder() {
+  if (!why_no_builder().empty()) return Error(Code::kUnsupported, why_no_builder());
+  auto [ours, theirs] = TRY(sys::seqpacket_pair());
+  const Fd null = TRY(sys::open("/dev/null", O_RDWR));
+  const std::vector<sys::Inherited> fds{
+      {null.ref(), 0}, {null.ref(), 1}, {FdRef(STDERR_FILENO), 2}, {theirs.ref(), kOrdersFd}};
+  const std::vector<std::string> arguments{"serve",
+                                           "--templates-dir",
+                                           settings_.templates_dir.text(),
+                                           "--at-once",
+                                           std::to_string(settings_.builds.at_once),
+                                           "--input",
+                                           format(settings_.builds.upload),
+                                           "--time",
+                                           format(settings_.builds.time)};
+  const std::vector<std::string> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"};
+  builder_ = TRY(sys::spawn(TRY(cli::find_helper("brig-template")), arguments, environment, fds));
+  return std::move(ours);
+}
+
+/// Its other end is closed, or is going to be of no use: it removes what builds have left, and ends.
+void Keeper::end_builder() {
+  if (!builder_.is_running()) return;
+  pollfd end{builder_.pidfd().get(), POLLIN, 0};
+  (void)::poll(&end, 1, kBuilderPatienceMs);
+  (void)builder_.kill(SIGKILL);
+  (void)builder_.wait();
 }
 
 Result<> Keeper::start_daemon() {
@@ -211,8 +268,11 @@ Result<> Keeper::start_daemon() {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  const auto code = be_daemon(
-      {.listeners = std::move(listeners), .keeper = std::move(theirs), .walls = runtime::Walls({}), .tls = {}});
+  const auto code = be_daemon({.listeners = std::move(listeners),
+                               .keeper = std::move(theirs),
+                               .walls = runtime::Walls({}),
+                               .tls = {},
+                               .why_no_builder = why_no_builder()});
   if (!code) cli::complain(code.error().message());
   ::_exit(code ? *code : 125);
 }
@@ -283,6 +343,7 @@ Result<std::optional<int>> Keeper::on_signal() {
 Result<std::optional<int>> Keeper::on_daemon_end() {
   const auto end = TRY(daemon_.wait());
   daemon_socket_.reset();
+  end_builder();
   if (stop_by_ || !end.is_signal) return std::optional(end.is_signal ? 128 + end.value : end.value);
   if (Clock::now() - daemon_started_ < kTooSoon) return std::optional(128 + end.value);
   cli::complain("the daemon was ended by signal " + std::to_string(end.value) +
@@ -291,7 +352,7 @@ Result<std::optional<int>> Keeper::on_daemon_end() {
   return std::optional<int>();
 }
 
-/// One byte: a launcher, please.
+/// One byte: a launcher or a builder, please.
 Result<> Keeper::on_request() {
   std::array<std::byte, 8> buffer;
   const auto message = sys::receive_message(daemon_socket_.ref(), buffer);
@@ -299,20 +360,30 @@ Result<> Keeper::on_request() {
     (void)::poll(nullptr, 0, 10);
     return {};
   }
-  if (launcher_.is_running()) {
-    (void)launcher_.kill(SIGTERM);
-    (void)launcher_.wait();
+  const bool wants_builder = buffer.front() == kBuilderPlease;
+  sys::Child& old = wants_builder ? builder_ : launcher_;
+  if (old.is_running()) {
+    (void)old.kill(wants_builder ? SIGKILL : SIGTERM);
+    (void)old.wait();
   }
   const std::byte answer{1};
-  const auto requests = start_launcher();
+  const auto requests = wants_builder ? start_builder() : start_launcher();
   if (!requests) {  // of processes or memory there may be more in a moment; the daemon asks again
-    cli::complain("no launcher: " + requests.error().message());
+    cli::complain(std::string(wants_builder ? "no builder: " : "no launcher: ") + requests.error().message());
     (void)sys::send_message(daemon_socket_.ref(), std::span(&answer, 1));
     return {};
   }
   const FdRef fd = requests->ref();
   (void)sys::send_message(daemon_socket_.ref(), std::span(&answer, 1), std::span(&fd, 1));
   return {};
+}
+
+Result<Fd> ask_for(FdRef keeper, std::byte please, const std::string& what) {
+  TRY(sys::send_message(keeper, std::span(&please, 1)).context("ask for " + what));
+  std::array<std::byte, 8> buffer;
+  auto message = TRY(sys::receive_message(keeper, buffer).context("get " + what));
+  if (message.fds.size() != 1) return Error(Code::kUnavailable, what + " is not to be had");
+  return std::move(message.fds.front());
 }
 
 }  // namespace
@@ -326,13 +397,8 @@ int keep(const Settings& settings) {
   return 125;
 }
 
-Result<Fd> ask_for_launcher(FdRef keeper) {
-  const std::byte please{1};
-  TRY(sys::send_message(keeper, std::span(&please, 1)).context("ask for a launcher"));
-  std::array<std::byte, 8> buffer;
-  auto message = TRY(sys::receive_message(keeper, buffer).context("get a launcher"));
-  if (message.fds.size() != 1) return Error(Code::kUnavailable, "no launcher is to be had");
-  return std::move(message.fds.front());
-}
+Result<Fd> ask_for_launcher(FdRef keeper) { return ask_for(keeper, kLauncherPlease, "a launcher"); }
+
+Result<Fd> ask_for_builder(FdRef keeper) { return ask_for(keeper, kBuilderPlease, "what makes templates"); }
 
 }  // namespace brig::daemon

@@ -46,6 +46,11 @@ struct Flags {
   std::optional<std::string> spool;
   std::optional<std::string> ttl;
   std::optional<std::string> ttl_most;
+  std::optional<std::string> builds;
+  std::optional<std::string> upload;
+  std::optional<std::string> build_time;
+  std::optional<std::string> templates_each;
+  std::optional<std::string> template_room;
   std::optional<std::string> log_level;
 };
 
@@ -116,6 +121,16 @@ Result<> read_limits(const Flags& flags, sandboxes::Options& options) {
   return {};
 }
 
+Result<> read_builds(const Flags& flags, builds::Limits& limits) {
+  if (flags.builds) limits.at_once = TRY(count(*flags.builds, 0, 64).context("--template-builds"));
+  if (flags.upload) limits.upload = TRY(parse_bytes(*flags.upload).context("--template-upload"));
+  if (flags.build_time) limits.time = TRY(parse_duration(*flags.build_time).context("--template-time"));
+  if (flags.templates_each)
+    limits.templates_of_key = TRY(count(*flags.templates_each, 0, 10'000).context("--templates-each"));
+  if (flags.template_room) limits.bytes_of_key = TRY(parse_bytes(*flags.template_room).context("--template-room"));
+  return {};
+}
+
 Result<Severity> read_level(const std::string& text) {
   for (const Severity level : {Severity::kDebug, Severity::kInfo, Severity::kWarning, Severity::kError}) {
     if (to_string(level) == text) return level;
@@ -178,6 +193,7 @@ Result<Settings> check(const Flags& flags) {
   if (flags.log_level) settings.log_level = TRY(read_level(*flags.log_level).context("--log-level"));
   TRY(read_endpoints(flags, settings));
   TRY(read_limits(flags, settings.sandboxes));
+  TRY(read_builds(flags, settings.builds));
   return settings;
 }
 
@@ -218,6 +234,13 @@ std::expected<Settings, int> read_settings(const std::vector<std::string>& argum
   options.option("--ttl", flags.ttl, "TIME", "of a sandbox that asks for none (default 1h)");
   options.option("--ttl-most", flags.ttl_most, "TIME",
                  "the longest that may be asked for (default 24h); given, nothing is persistent");
+  options.option(
+      "--template-builds", flags.builds, "N",
+      "templates made at once over the API, for keys that may (default 1; 0: none, and no process that could)");
+  options.option("--template-upload", flags.upload, "SIZE", "what may be uploaded for one template (default 2G)");
+  options.option("--template-time", flags.build_time, "TIME", "how long making one may take (default 30m)");
+  options.option("--templates-each", flags.templates_each, "N", "templates that a key may have (default 20)");
+  options.option("--template-room", flags.template_room, "SIZE", "and their size together (default 20G)");
   options.option("--log-level", flags.log_level, "LEVEL",
                  "debug (also every request), info, warning or error (default info)");
   if (const auto code = options.parse(arguments)) return std::unexpected(*code);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/result.h"
+#include "builds/builds.h"
 #include "http/listen.h"
 #include "sandboxes/sandboxes.h"
 
@@ -24,6 +25,7 @@ struct Settings {
   std::vector<std::string> origins;      ///< of web pages that may use the API in a browser
   Severity log_level = Severity::kInfo;  ///< at debug each request is logged
   sandboxes::Options sandboxes;
+  builds::Limits builds;
 };
 
 /// Whom a daemon that was started as root becomes, unless it is told: an id that nothing else should use.

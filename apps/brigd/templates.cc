@@ -5,9 +5,11 @@
 namespace brig::daemon {
 
 sandboxes::Options with_templates(sandboxes::Options options, const image::Catalog& catalog) {
-  options.find_template = [&catalog](const std::string& name) -> Result<runtime::RootImage> {
+  options.find_template = [&catalog](const std::string& name, std::string_view key_id) -> Result<runtime::RootImage> {
     if (name == runtime::RootImage().name) return runtime::RootImage();
     image::Template found = TRY(catalog.find(name));
+    if (!image::may_see(found.manifest, key_id))
+      return Error(Code::kNotFound, "there is no template \"" + name + "\" here (GET /v1/templates lists them)");
     return runtime::RootImage{
         .name = name, .digest = std::string(image::hex_of(found.manifest.digest)), .file = std::move(found.file)};
   };

@@ -61,8 +61,8 @@ Result<std::vector<Item>> read_pairs(const Reader& reader, std::size_t most) {
   return items;
 }
 
-constexpr std::array<std::string_view, 7> kOwnKeys{"version", "name", "description", "digest",
-                                                   "format",  "size", "created_s"};
+constexpr std::array<std::string_view, 8> kOwnKeys{"version", "name",   "description", "owner",
+                                                   "digest",  "format", "size",        "created_s"};
 constexpr std::array<std::string_view, 5> kDraftKeys{"unpacked", "files", "provenance", "defaults", "notes"};
 constexpr json::Limits kBounds{.max_bytes = kManifestBytesMost, .max_depth = 8};
 
@@ -142,6 +142,16 @@ Result<> check_template_name(std::string_view name) {
                    "start with a letter or a digit");
 }
 
+bool may_see(const Manifest& manifest, std::string_view owner) {
+  return manifest.owner.empty() || manifest.owner == kDaemonOwner || manifest.owner == owner || owner == kDaemonOwner;
+}
+
+bool is_owner(std::string_view text) {
+  return !text.empty() && text.size() <= kOwnerMost && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
 Result<> check_defaults(const Defaults& defaults) {
   policy::Policy with = TRY(apply_defaults({}, defaults));
   TRY(policy::validate(with));
@@ -183,6 +193,7 @@ std::string to_json(const Manifest& manifest) {
                 {"format", to_string(manifest.format)},
                 {"size", manifest.size.count},
                 {"created_s", manifest.created_s}};
+  if (!manifest.owner.empty()) object["owner"] = manifest.owner;
   for (auto& [key, value] : draft_object(manifest)) object[key] = std::move(value);
   return json::write(object);
 }
@@ -209,6 +220,10 @@ Result<Manifest> parse_manifest(std::string_view text) {
   if (!is_template_name(manifest.name)) return name.error("not a template's name");
   if (const auto description = TRY(root.find("description")))  // templates made earlier have none
     manifest.description = TRY(bounded_text(*description, kDescriptionMost));
+  if (const auto owner = TRY(root.find("owner"))) {
+    manifest.owner = TRY(owner->text());
+    if (!is_owner(manifest.owner)) return owner->error("not a key's name");
+  }
   const Reader digest = TRY(root.at("digest"));
   manifest.digest = TRY(digest.text());
   if (!is_digest(manifest.digest)) return digest.error("not a digest");

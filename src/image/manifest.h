@@ -57,6 +57,7 @@ struct Defaults {
 struct Manifest {
   std::string name;
   std::string description;  ///< a line that its maker wrote; may be empty
+  std::string owner;        ///< the key that made it over the API; empty: whoever owns the machine
   std::string digest;       ///< "sha256:…" of the image file
   Format format = Format::kErofs;
   Bytes size{0};               ///< of the image file
@@ -88,6 +89,15 @@ std::string to_draft(const Manifest& manifest);
 Result<Manifest> parse_draft(std::string_view text);
 
 inline constexpr std::size_t kDescriptionMost = 400;
+inline constexpr std::size_t kOwnerMost = 64;
+
+/// Owner of what was made through the daemon's own Unix socket. It is everybody's to use, as what the machine's owner
+/// makes with `brig template`, and the daemon's to replace.
+inline constexpr std::string_view kDaemonOwner = "local";
+/// Whether the holder of the key `owner` may see and use a template: what belongs to another key is nobody else's.
+[[nodiscard]] bool may_see(const Manifest& manifest, std::string_view owner);
+/// [a-z0-9_-], 1 to kOwnerMost.
+[[nodiscard]] bool is_owner(std::string_view text);
 inline constexpr std::size_t kManifestBytesMost = std::size_t{1} << 20;
 
 std::string to_json(const Manifest& manifest);

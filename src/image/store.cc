@@ -176,10 +176,15 @@ Result<Template> Store::publish(Manifest manifest, const std::string& file) {
   if (::fstat(image.get(), &status) != 0) return Error::last_system("look at " + file);
   if (!S_ISREG(status.st_mode) || status.st_size == 0 || status.st_nlink != 1)
     return Error(Code::kInternal, "what was built is no image file: " + file);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (image_most_ && size > image_most_->count)
+    return Error(Code::kExhausted, "the image has " + format(Bytes{size}) + ", and there is room for " +
+                                       format(*image_most_) + " more of this key's: remove a template, or make less");
+  if (!manifest.owner.empty()) TRY(expect_owner(manifest.name, manifest.owner, Code::kConflict));
   if (::fchmod(image.get(), 0644) != 0 || ::fsync(image.get()) != 0)
     return Error::last_system("write the image to the disk");
   manifest.digest = TRY(digest_of(image.ref()));
-  manifest.size.count = static_cast<std::uint64_t>(status.st_size);
+  manifest.size.count = size;
   const Fd held = TRY(lock());
   // The same contents are the same file: what is open stays what it is.
   if (std::rename(file.c_str(), image_path(manifest).c_str()) != 0) return Error::last_system("name the image");
@@ -194,6 +199,7 @@ Result<Template> Store::publish_again(Manifest manifest) {
 
 Result<Template> Store::give_name(Manifest manifest) {
   TRY(check_template_name(manifest.name));
+  if (!manifest.owner.empty()) TRY(expect_owner(manifest.name, manifest.owner, Code::kConflict));
   if (manifest.created_s == 0) manifest.created_s = ::time(nullptr);
   // What cannot be read back must not be written.
   TRY(parse_manifest(to_json(manifest)).context("describe the template"));
@@ -203,9 +209,19 @@ Result<Template> Store::give_name(Manifest manifest) {
   return Template{.manifest = std::move(manifest), .file = file};
 }
 
-Result<> Store::remove(std::string_view name) {
+/// A name that is there and cannot be read is nobody's but the machine's owner's.
+Result<> Store::expect_owner(std::string_view name, std::string_view owner, Code otherwise) const {
+  const auto known = read(path("names", std::string(name) + std::string(kNameEnd)));
+  if (!known && known.error().os_error() == ENOENT) return {};
+  if (known && known->manifest.owner == owner) return {};
+  return Error(otherwise, "the template \"" + printable(name, 80) + "\" is somebody else's" +
+                              (otherwise == Code::kConflict ? ": choose another name" : ""));
+}
+
+Result<> Store::remove(std::string_view name, std::string_view owner) {
   TRY(check_template_name(name));
   const Fd held = TRY(lock());
+  if (!owner.empty()) TRY(expect_owner(name, owner, Code::kDenied));
   const std::string file = path("names", std::string(name) + std::string(kNameEnd));
   const auto known = read(file);  // what cannot be read can be removed all the same
   if (::unlink(file.c_str()) != 0) {

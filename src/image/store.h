@@ -63,13 +63,16 @@ class Store : public Catalog {
   // What follows needs prepare().
 
   Result<BuildFolder> new_build();
+  /// From now on publish() refuses a larger image (kExhausted).
+  void limit_images(Bytes most) { image_most_ = most; }
   /// Takes the image file `file` (a regular file in a build folder, written to by nobody any more) into the store and
-  /// gives it the manifest's name, digest, size and time. The file is gone from its place afterwards.
+  /// gives it the manifest's name, digest, size and time. The file is gone from its place afterwards. kConflict if the
+  /// manifest has an owner and the name is somebody else's.
   Result<Template> publish(Manifest manifest, const std::string& file);
   /// Another name for an image that is there already.
   Result<Template> publish_again(Manifest manifest);
-  /// The name goes, and the image with its last name.
-  Result<> remove(std::string_view name);
+  /// The name goes, and the image with its last name. With an `owner`: kDenied unless it is theirs.
+  Result<> remove(std::string_view name, std::string_view owner = {});
   /// Everything that nothing points to: images without a name, builds without an owner, and the cache.
   Result<Collected> collect_garbage();
 
@@ -94,6 +97,9 @@ class Store : public Catalog {
   Result<std::size_t> remove_dead_builds();
   Result<Template> give_name(Manifest manifest);
   Result<> remove_unused_images(Collected& collected);
+  Result<> expect_owner(std::string_view name, std::string_view owner, Code otherwise) const;
+
+  std::optional<Bytes> image_most_;
 };
 
 }  // namespace brig::image

@@ -32,12 +32,14 @@ class StoreTest : public ::testing::Test {
   static Manifest manifest(const std::string& name) {
     return {.name = name, .provenance = {.kind = "folder", .source = "x"}};
   }
-  Result<Template> publish(const std::string& name, const std::string& contents) {
+  Result<Template> publish(const std::string& name, const std::string& contents, const std::string& owner = "") {
     const BuildFolder build = TRY(store_.new_build());
     const std::string file = build.path() + "/image";
     const Fd image = TRY(sys::open(file, O_WRONLY | O_CREAT, 0600));
     TRY(sys::write_all(image.ref(), contents));
-    return store_.publish(manifest(name), file);
+    Manifest made = manifest(name);
+    made.owner = owner;
+    return store_.publish(std::move(made), file);
   }
   [[nodiscard]] std::size_t count(const std::string& folder) const {
     const std::filesystem::directory_iterator entries(scratch_ / ("t/" + folder));
@@ -200,6 +202,32 @@ TEST_F(StoreTest, RemembersWhatWasMadeFromWhat) {
   ASSERT_TRUE(store_.remove("two").has_value());
   EXPECT_FALSE(store_.cached(key).has_value()) << "its image is gone";
   EXPECT_FALSE(store_.publish_again(other).has_value());
+}
+
+TEST_F(StoreTest, WhatHasAnOwnerTakesNobodysName) {
+  ASSERT_TRUE(publish("machines", "1").has_value());
+  ASSERT_TRUE(publish("theirs", "2", "key2").has_value());
+  ASSERT_TRUE(publish("mine", "3", "key1").has_value());
+  EXPECT_EQ(publish("machines", "4", "key1").error().code(), Code::kConflict);
+  EXPECT_EQ(publish("theirs", "4", "key1").error().code(), Code::kConflict);
+  EXPECT_EQ(store_.find("theirs")->manifest.digest, digest_of("2"));
+  EXPECT_EQ(count("images"), 3U) << "what was refused is not kept";
+  ASSERT_TRUE(publish("mine", "4", "key1").has_value());
+  EXPECT_EQ(store_.find("mine")->manifest.owner, "key1");
+  EXPECT_EQ(store_.remove("machines", "key1").error().code(), Code::kDenied);
+  EXPECT_EQ(store_.remove("theirs", "key1").error().code(), Code::kDenied);
+  EXPECT_TRUE(store_.remove("mine", "key1").has_value());
+  EXPECT_EQ(store_.remove("mine", "key1").error().code(), Code::kNotFound);
+  std::ofstream(scratch_ / "t/names/broken.json") << "{";
+  EXPECT_EQ(publish("broken", "5", "key1").error().code(), Code::kConflict);
+  ASSERT_TRUE(publish("theirs", "6").has_value()) << "the machine's owner may do as they like";
+}
+
+TEST_F(StoreTest, RefusesALargerImageThanItMayTake) {
+  store_.limit_images(Bytes{3});
+  EXPECT_TRUE(publish("small", "123").has_value());
+  EXPECT_EQ(publish("large", "1234").error().code(), Code::kExhausted);
+  EXPECT_EQ(store_.find("large").error().code(), Code::kNotFound);
 }
 
 TEST_F(StoreTest, ALayerThatIsMadeAgainTakesThePlaceOfTheOlder) {

@@ -36,7 +36,7 @@ bool is_listed(const std::vector<std::string>& list, std::string_view name) {
 
 }  // namespace
 
-Result<runtime::RootImage> only_host(const std::string& name) {
+Result<runtime::RootImage> only_host(const std::string& name, std::string_view /*key_id*/) {
   if (name == runtime::RootImage().name) return runtime::RootImage();
   return Error(Code::kNotFound,
                "there is no template \"" + printable(name, 64) + "\" here; \"host\" is the one there is");
@@ -79,7 +79,7 @@ void Sandboxes::prepare_defaults() {
 }
 
 Result<> Sandboxes::prepare(const std::string& template_name) {
-  const runtime::RootImage root = TRY(options_.find_template(template_name));
+  const runtime::RootImage root = TRY(options_.find_template(template_name, store::kLocalKeyId));
   const policy::Policy policy =
       TRY(with_libraries(template_name, TRY(options_.policy_of_template(template_name, options_.defaults))));
   const runtime::Walls::Chosen chosen = TRY(walls_.choose(policy, root));
@@ -231,7 +231,7 @@ Result<policy::Policy> Sandboxes::with_libraries(const std::string& template_nam
 
 Result<Sandboxes::Plan> Sandboxes::plan(const store::Key& key, const CreateRequest& request) {
   TRY(admit(key, request));
-  Plan plan{.root = TRY(options_.find_template(request.template_name)),
+  Plan plan{.root = TRY(options_.find_template(request.template_name, key.id)),
             .policy = TRY(with_libraries(request.template_name, request.policy)),
             .wall = {}};
   plan.wall = TRY(walls_.choose(plan.policy, plan.root, key.runtimes));

@@ -31,7 +31,7 @@ struct Capacity {
 };
 
 /// Knows the template that is the host's own /usr.
-Result<runtime::RootImage> only_host(const std::string& name);
+Result<runtime::RootImage> only_host(const std::string& name, std::string_view key_id);
 /// Knows templates that have no defaults of their own.
 Result<policy::Policy> as_it_is(const std::string& name, policy::Policy defaults);
 /// Has no libraries.
@@ -44,8 +44,9 @@ struct Options {
   Milliseconds ttl_most{24LL * 3'600'000};
   SpoolLimits spool;
   bool may_persist = true;  ///< a sandbox may be without a time-to-live, if it asks to be
-  /// The root of a template, as it is at this moment. kNotFound for an unknown one.
-  std::function<Result<runtime::RootImage>(const std::string& name)> find_template = only_host;
+  /// The root of a template, as it is at this moment. kNotFound for an unknown one, and for one that is not there for
+  /// the holder of that key.
+  std::function<Result<runtime::RootImage>(const std::string& name, std::string_view key_id)> find_template = only_host;
   /// What a sandbox of a template gets that asks for nothing: `defaults`, unless the template has some of its own.
   std::function<Result<policy::Policy>(const std::string& name, policy::Policy defaults)> policy_of_template = as_it_is;
   /// The mount that shows libraries (policy::Libraries::use, not empty) in a sandbox of a template. kNotFound, with
@@ -90,13 +91,15 @@ struct Foreseen {
 struct Happening {
   const SandboxSpec* spec = nullptr;  ///< none: it concerns no sandbox
   /// "sandbox.created", "sandbox.ended", "sandbox.paused", "sandbox.resumed", "sandbox.lifetime", "command.ended",
-  /// "sandbox.not_removed", "pool.failed", "store.failed"
+  /// "sandbox.not_removed", "pool.failed", "store.failed"; and of templates (builds/), whose name is `subject`
   std::string_view type;
   std::string_view detail;  ///< how it was made ("pool", "cold"), why it ended, or what failed
   std::string_view runtime = {};
   std::string_view request_id = {};                        ///< whose request it was, if it was one's
   const Command* command = nullptr;                        ///< of "command.ended"
   std::optional<std::chrono::microseconds> duration = {};  ///< of making it, or of the command
+  std::string_view key_id = {};                            ///< whose it is, if it concerns no sandbox; empty: nobody's
+  std::string_view subject = {};                           ///< what else it is about
 };
 
 class Sandboxes {

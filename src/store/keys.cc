@@ -15,7 +15,7 @@ constexpr std::size_t kDigitsShown = 6;
 #define BRIG_KEY_COLUMNS                                                                                   \
   "id, label, hash, prefix_shown, created_at, expires_at, revoked_at, quota_sandboxes, quota_cpu_millis, " \
   "quota_memory, "                                                                                         \
-  "floor, runtimes, templates"
+  "floor, runtimes, templates, may_build_templates"
 
 Result<Key> read_key(const Statement& statement) {
   Row row(statement);
@@ -37,6 +37,7 @@ Result<Key> read_key(const Statement& statement) {
   key.floor = row.text();
   key.runtimes = TRY(list_from_json(row.text()));
   key.templates = TRY(list_from_json(row.text()));
+  key.may_build_templates = row.integer() != 0;
   return key;
 }
 
@@ -62,15 +63,16 @@ Result<MadeKey> Keys::make(const KeyGrant& grant, WallTime now) {
                        .quota = grant.quota,
                        .floor = grant.floor,
                        .runtimes = grant.runtimes,
-                       .templates = grant.templates},
+                       .templates = grant.templates,
+                       .may_build_templates = grant.may_build_templates},
                .text = std::string(grant.prefix) + digits};
   const Key& key = made.key;
   const auto memory = key.quota.memory.has_value() ? std::optional(key.quota.memory->count) : std::nullopt;
   auto transaction = TRY(db_->begin(Durability::kPower));
-  TRY(TRY(db_->prepare("INSERT INTO keys (" BRIG_KEY_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))
+  TRY(TRY(db_->prepare("INSERT INTO keys (" BRIG_KEY_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))
           .bind(key.id, key.label, Blob{key.hash}, key.prefix_shown, key.created_at, key.expires_at, key.revoked_at,
                 wide(key.quota.sandboxes), wide(key.quota.cpu_millis), wide(memory), key.floor, to_json(key.runtimes),
-                to_json(key.templates))
+                to_json(key.templates), std::int64_t{key.may_build_templates ? 1 : 0})
           .run());
   TRY(transaction.commit());
   return made;

@@ -19,6 +19,7 @@ struct KeyGrant {
   std::string floor;
   std::vector<std::string> runtimes;
   std::vector<std::string> templates;
+  bool may_build_templates = false;
 };
 
 struct MadeKey {

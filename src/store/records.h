@@ -38,6 +38,7 @@ struct Key {
   std::string floor;                   ///< the weakest boundary it may be given; empty = any
   std::vector<std::string> runtimes;   ///< empty = all
   std::vector<std::string> templates;  ///< empty = all
+  bool may_build_templates = false;    ///< what its own sandboxes run on, and those of nobody else
   /// Neither revoked nor expired.
   [[nodiscard]] bool is_valid(WallTime now) const {
     return !revoked_at.has_value() && (!expires_at.has_value() || now < *expires_at);

@@ -122,7 +122,13 @@ INSERT INTO meta (name, value) VALUES ('cursor_key', randomblob(16));
 PRAGMA application_id = 1112688967;
 )sql";
 
-constexpr std::array<const char*, 1> kSteps{kVersion1};
+/// Who may have templates made: nobody before, and the machine's owner, who could always do it with `brig template`.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE keys ADD COLUMN may_build_templates INTEGER NOT NULL DEFAULT 0;
+UPDATE keys SET may_build_templates = 1 WHERE id = 'local';
+)sql";
+
+constexpr std::array<const char*, 2> kSteps{kVersion1, kVersion2};
 
 /// A copy that is either whole or not there under its name.
 Result<> back_up(Db& db, const std::string& path, std::int64_t version) {

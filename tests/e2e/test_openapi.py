@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import tempfile
 import time
 import unittest
 
@@ -131,7 +133,10 @@ class OpenApiTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = daemon.Daemon("--log-level", "debug")
+        templates = tempfile.mkdtemp(prefix="brig-openapi-")
+        cls.addClassCleanup(shutil.rmtree, templates, True)
+        os.chmod(templates, 0o755)
+        cls.daemon = daemon.Daemon("--log-level", "debug", "--templates-dir", templates)
         cls.addClassCleanup(cls.daemon.close)
         cls.document = cls.daemon.request("GET", "/openapi.json", key="").json()
         cls.schema = Schema(cls.document)
@@ -290,9 +295,20 @@ class OpenApiTest(unittest.TestCase):
         for path in ("/v1/me/tokens", "/v1/snapshots", "/v1/volumes", "/v1/templates/builds"):
             self.call(200, "GET", path)
         for method, path in (("GET", "/v1/snapshots/x"), ("DELETE", "/v1/snapshots/x"), ("GET", "/v1/volumes/x"), ("DELETE", "/v1/volumes/x"),
-                             ("GET", "/v1/templates/builds/x"), ("GET", "/v1/templates/builds/x/logs"), ("POST", "/v1/sandboxes/x/fork")):
+                             ("GET", "/v1/templates/builds/x"), ("GET", "/v1/templates/builds/x/logs"), ("DELETE", "/v1/templates/builds/x"), ("POST", "/v1/sandboxes/x/fork")):
             self.call(404, method, path)
-        for method, path in (("POST", "/v1/templates/build"), ("POST", "/v1/volumes"), ("POST", "/v1/me/tokens"), ("DELETE", "/v1/me/tokens/x")):
+        self.call(403, "POST", "/v1/templates/build")
+        self.call(403, "POST", "/v1/templates/import")
+        builder = self.daemon.new_key(label="builder", may_build_templates=True)["key"]
+        self.call(400, "POST", "/v1/templates/build", key=builder)
+        self.call(400, "POST", "/v1/templates/import", key=builder)
+        build = self.call(202, "POST", "/v1/templates/import?name=none", b"no archive", key=builder).json()["id"]
+        self.call(200, "GET", "/v1/templates/builds/%s/logs?follow=1" % build, key=builder)
+        self.call(200, "GET", "/v1/templates/builds/%s/logs" % build, key=builder)
+        self.assertEqual(self.call(200, "GET", "/v1/templates/builds/" + build, key=builder).json()["status"], "failed")
+        self.call(200, "GET", "/v1/templates/builds", key=builder)
+        self.call(409, "DELETE", "/v1/templates/builds/" + build, key=builder)
+        for method, path in (("POST", "/v1/volumes"), ("POST", "/v1/me/tokens"), ("DELETE", "/v1/me/tokens/x")):
             self.call(501, method, path)
 
     def contexts(self):

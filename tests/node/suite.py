@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import service  # noqa: E402  (its folder was not on the path)
@@ -61,15 +62,19 @@ def run(name, source):
     target = BUILD / "node" / name
     copy(source, target)
     install(target)
-    daemon = service.Daemon()
+    templates = tempfile.mkdtemp(prefix="brig-node-templates-")
+    os.chmod(templates, 0o755)
+    daemon = service.Daemon("--templates-dir", templates)
     try:
-        environment = {**os.environ, "BRIG_API_URL": "http://%s:%d" % daemon.address, "BRIG_API_KEY": daemon.key, "BRIG_SOURCE_DIR": str(SOURCE)}
+        key = daemon.make_key(label="first", may_build_templates=True)["key"]
+        environment = {**os.environ, "BRIG_API_URL": "http://%s:%d" % daemon.address, "BRIG_API_KEY": key, "BRIG_SOURCE_DIR": str(SOURCE)}
         suite = subprocess.run(["npm", "run", "--silent", "suite"], cwd=target, env=environment, stdin=subprocess.DEVNULL)
         ended = daemon.stop()
         if suite.returncode or ended:
             print(daemon.log()[-4000:].decode(errors="replace"), end="")
     finally:
         daemon.close()
+        shutil.rmtree(templates, True)
     if not service.wait_until(lambda: not remains(), 2.0):
         sys.exit(f"left behind: {remains()}")
     if ended != 0:

@@ -13,6 +13,7 @@ from ._async.ports import AsyncPorts
 from ._async.process import AsyncProcess, AsyncProcesses, AsyncTerminal
 from ._async.sandbox import AsyncForkTree, AsyncSandbox, PendingSandbox
 from ._async.snapshot import AsyncSnapshot
+from ._async.template import AsyncTemplate
 from ._errors import (
     AuthenticationError,
     BrigError,
@@ -35,6 +36,7 @@ from ._sync.ports import Ports
 from ._sync.process import Process, Processes, Terminal
 from ._sync.sandbox import ForkTree, Sandbox
 from ._sync.snapshot import Snapshot
+from ._sync.template import Template
 from ._types import (
     Capabilities,
     Event,
@@ -54,6 +56,7 @@ from ._types import (
     RuntimeInfo,
     SandboxInfo,
     SnapshotInfo,
+    TemplateBuild,
     TemplateInfo,
 )
 
@@ -68,6 +71,7 @@ __all__ = [
     "AsyncProcesses",
     "AsyncSandbox",
     "AsyncSnapshot",
+    "AsyncTemplate",
     "AsyncTerminal",
     "AsyncWatch",
     "AuthenticationError",
@@ -109,6 +113,8 @@ __all__ = [
     "ServerError",
     "Snapshot",
     "SnapshotInfo",
+    "Template",
+    "TemplateBuild",
     "TemplateInfo",
     "Terminal",
     "UnavailableError",

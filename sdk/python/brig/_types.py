@@ -76,7 +76,7 @@ class RuntimeInfo:
 
 @dataclasses.dataclass(frozen=True)
 class TemplateInfo:
-    """What sandboxes can be made from: "host", the daemon's own machine, and the images that its owner made."""
+    """What sandboxes can be made from: "host", the daemon's own machine, the images that its owner made, and those of this key."""
 
     name: str
     digest: Optional[str]  #: of its image; None: "host"
@@ -388,6 +388,31 @@ class SnapshotInfo:
             size_bytes=data["size_bytes"],
             memory=data["memory"],
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class TemplateBuild:
+    """A template that is being made, or was."""
+
+    id: str
+    name: str  #: of the template
+    kind: str  #: "dockerfile" or "archive"
+    status: str  #: "queued", "running", "done" or "failed"
+    error: Optional[str]  #: why it failed
+    started_at: datetime
+    ended_at: Optional[datetime]
+    bytes: Optional[int]  #: of its image, when it is done
+    digest: Optional[str]  #: likewise
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ("done", "failed")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TemplateBuild:
+        known = {field.name: data[field.name] for field in dataclasses.fields(cls)}
+        known.update(started_at=_moment(data["started_at"]), ended_at=_time(data["ended_at"]))
+        return cls(**known)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -82,7 +82,7 @@ def public(kind):
 
 class Twins(unittest.TestCase):
     def test_asynchronous_classes_take_what_their_twins_take(self):
-        for kind in (brig.Sandbox, brig.Process, brig.Processes, brig.Terminal, brig.Filesystem, brig.Ports, brig.Snapshot, brig.Watch, brig.ForkTree, brig.Client):
+        for kind in (brig.Sandbox, brig.Process, brig.Processes, brig.Terminal, brig.Filesystem, brig.Ports, brig.Snapshot, brig.Template, brig.Watch, brig.ForkTree, brig.Client):
             twin = getattr(brig, "Async" + kind.__name__)
             self.assertEqual(set(public(kind)), set(public(twin)), kind)
             for name, member in public(kind).items():

@@ -5,6 +5,7 @@ export { Process } from "./process.js";
 export { Ports } from "./ports.js";
 export { type ForkTree, Sandbox } from "./sandbox.js";
 export { Snapshot } from "./snapshot.js";
+export { Template } from "./template.js";
 export { Terminal } from "./terminal.js";
 export type * from "./types.js";
 export { Watch } from "./watch.js";

@@ -113,7 +113,8 @@ export class Transport {
       headers["Content-Type"] = "application/json";
       init.body = JSON.stringify(request.json);
     } else if (request.body !== undefined) {
-      headers["Content-Type"] ??= "application/octet-stream";
+      // A form's names its own boundary.
+      if (!(request.body instanceof FormData)) headers["Content-Type"] ??= "application/octet-stream";
       init.body = request.body;
       if (request.body instanceof ReadableStream) init.duplex = "half";
     }

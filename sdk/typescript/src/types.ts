@@ -98,7 +98,7 @@ export interface Capabilities {
   snapshots: "files";
 }
 
-/** What sandboxes can be made from: `"host"`, the daemon's own machine, and the images that its owner made. */
+/** What sandboxes can be made from: `"host"`, the daemon's own machine, the images that its owner made, and those of this key. */
 export interface TemplateInfo {
   name: string;
   /** Of its image; `null`: `"host"`. */
@@ -117,6 +117,32 @@ export interface TemplateInfo {
   whyNot: string | null;
   /** This key may use it. */
   allowed: boolean;
+}
+
+/** How a template is to be made. */
+export interface TemplateOptions {
+  /** The files that COPY takes, by relative path. */
+  context?: Record<string, string | Uint8Array<ArrayBuffer> | Blob>;
+  /** Processors of a sandbox that asks for nothing. */
+  cpus?: number;
+  /** And its memory. */
+  memoryMb?: number;
+}
+
+/** A template that is being made, or was. */
+export interface TemplateBuild {
+  id: string;
+  /** Of the template. */
+  name: string;
+  kind: "dockerfile" | "archive";
+  status: "queued" | "running" | "done" | "failed";
+  /** Why it failed. */
+  error: string | null;
+  startedAt: Date;
+  endedAt: Date | null;
+  /** Of its image, when it is done. */
+  bytes: number | null;
+  digest: string | null;
 }
 
 /** A wall of the daemon's, as it was when the daemon started. */

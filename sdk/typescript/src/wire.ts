@@ -1,6 +1,6 @@
 /// From the daemon's JSON to this package's types.
 import type {
-  FileInfo, Lifetime, Limits, Metrics, PortInfo, Preview, ProcessInfo, Promotion, Result, RuntimeInfo, SandboxEvent, SandboxInfo, SnapshotInfo, Status, TemplateInfo,
+  FileInfo, Lifetime, Limits, Metrics, PortInfo, Preview, ProcessInfo, Promotion, Result, RuntimeInfo, SandboxEvent, SandboxInfo, SnapshotInfo, Status, TemplateBuild, TemplateInfo,
 } from "./types.js";
 
 // biome-ignore lint: what comes over the wire has no type until it is read here
@@ -149,6 +149,20 @@ export function snapshotInfo(json: Json): SnapshotInfo {
     createdAt: new Date(json.created_at),
     sizeBytes: json.size_bytes,
     memory: json.memory,
+  };
+}
+
+export function templateBuild(json: Json): TemplateBuild {
+  return {
+    id: json.id,
+    name: json.name,
+    kind: json.kind,
+    status: json.status,
+    error: json.error ?? null,
+    startedAt: new Date(json.started_at),
+    endedAt: json.ended_at ? new Date(json.ended_at) : null,
+    bytes: json.bytes ?? null,
+    digest: json.digest ?? null,
   };
 }
 

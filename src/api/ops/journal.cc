@@ -63,6 +63,9 @@ std::string describe(const sandboxes::Happening& happening) {
     data["process"] = happening.command->id();
     data["status"] = std::string(happening.detail);
     data["exit_code"] = exit_code_of(happening.command->end()->exit);
+  } else if (!happening.subject.empty()) {
+    data["template"] = std::string(happening.subject);
+    if (!happening.detail.empty()) data["detail"] = std::string(happening.detail);
   } else if (!happening.detail.empty()) {
     data["detail"] = std::string(happening.detail);
   }
@@ -76,19 +79,21 @@ Journal::Journal(store::Store& store, const asio::any_io_executor& executor, Wal
 
 Result<> Journal::append(const sandboxes::Happening& happening) {
   const bool is_of_sandbox = happening.spec != nullptr;
-  auto noted =
-      store_.events().append({.seq = 0,
-                              .at = clock_(),
-                              .key_id = is_of_sandbox ? happening.spec->key_id : std::string(store::kLocalKeyId),
-                              .sandbox_id = is_of_sandbox ? std::optional(happening.spec->id) : std::nullopt,
-                              .type = std::string(happening.type),
-                              .data = describe(happening)});
+  const std::string key_id(is_of_sandbox               ? std::string_view(happening.spec->key_id)
+                           : !happening.key_id.empty() ? happening.key_id
+                                                       : store::kLocalKeyId);
+  auto noted = store_.events().append({.seq = 0,
+                                       .at = clock_(),
+                                       .key_id = key_id,
+                                       .sandbox_id = is_of_sandbox ? std::optional(happening.spec->id) : std::nullopt,
+                                       .type = std::string(happening.type),
+                                       .data = describe(happening)});
   const bool is_first = !noted && !is_failing_;
   is_failing_ = !noted;
   if (is_first) return std::move(noted).error().context("note what happened");
   if (!noted) return {};
   ++appended_;
-  ++appended_of_[is_of_sandbox ? happening.spec->key_id : std::string(store::kLocalKeyId)];
+  ++appended_of_[key_id];
   changed_.notify();
   return {};
 }

@@ -10,6 +10,7 @@
 
 #include "api/ops/ops.h"
 #include "api/v1/api.h"
+#include "api/v1/build_routes.h"
 #include "json/json.h"
 #include "runtime/testing/fake_runtime.h"
 #include "store/testing/temporary_folder.h"
@@ -57,6 +58,7 @@ class OpenApi : public ::testing::Test {
     ops_ =
         std::make_unique<Ops>(*sandboxes_, *store_, metrics_, journal_, [] { return http::ServerFigures(); }, wall_now);
     api_->add_to(router_);
+    build_routes_.add_to(router_);
     ops_->add_to(router_);
   }
 
@@ -72,6 +74,11 @@ class OpenApi : public ::testing::Test {
   Metrics metrics_;
   Journal journal_{*store_, io_.get_executor(), wall_now};
   std::unique_ptr<v1::Api> api_;
+  image::Catalog catalog_{*HostPath::parse(folder_.path())};
+  builds::Builds builds_{{},       {.connect = {}, .why_not = "not here", .uploads = spool_.ref()},
+                         catalog_, io_.get_executor(),
+                         wall_now, [](const builds::Happening&) {}};
+  v1::BuildRoutes build_routes_{builds_, catalog_, *store_, wall_now};
   std::unique_ptr<Ops> ops_;
   http::Router router_;
 };

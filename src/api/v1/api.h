@@ -1,6 +1,7 @@
 #pragma once
 /// Api: Brig's own HTTP interface below /v1, in the shape of PandaStack's. Translation only: what is asked for happens
 /// in sandboxes/. schema/openapi.json describes it; a test holds the two together.
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,8 @@ class Api {
   Api& operator=(const Api&) = delete;
 
   void add_to(http::Router& router);
+  /// Called with the id of each key that is revoked: what it has going on elsewhere ends as well.
+  void on_revoked(std::function<void(const std::string& key_id)> call) { on_revoked_ = std::move(call); }
 
   /// Whether the request's host name means a port of a sandbox. Then it is proxy_host()'s, whatever its path.
   [[nodiscard]] bool is_for_port(const http::Exchange& exchange) const;
@@ -89,14 +92,13 @@ class Api {
     image::Defaults defaults;
   };
   void add_template_routes(http::Router& router);
-  [[nodiscard]] Result<std::vector<image::Listed>> known_templates() const;
+  /// Those that the key may see.
+  [[nodiscard]] Result<std::vector<image::Listed>> known_templates(const store::Key& key) const;
   /// kNotFound for an unknown one.
-  [[nodiscard]] Result<Prepared> prepare_template(const std::string& name, Dialect dialect) const;
+  [[nodiscard]] Result<Prepared> prepare_template(const std::string& name, const Caller& caller) const;
   Task<> list_templates(http::Exchange& exchange);
   Task<> get_template(http::Exchange& exchange);
   Task<> template_prompt(http::Exchange& exchange);
-  Task<> delete_template(http::Exchange& exchange);
-  Task<> build_template(http::Exchange& exchange);
 
   // key_routes.cc
   void add_key_routes(http::Router& router);
@@ -205,6 +207,7 @@ class Api {
   std::optional<image::Catalog> templates_;  ///< none: there is the host's own only
   std::map<std::string, std::weak_ptr<sandboxes::Sandbox>, std::less<>>
       hibernating_;  ///< by id; woken by their next use
+  std::function<void(const std::string& key_id)> on_revoked_;
 };
 
 }  // namespace brig::api::v1

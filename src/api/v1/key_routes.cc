@@ -33,7 +33,8 @@ bj::object key_json(const store::Key& key) {
             {"memory_bytes", quota.memory ? bj::value(quota.memory->count) : bj::value()}}},
           {"require", key.floor.empty() ? bj::value() : bj::value(key.floor)},
           {"runtimes", strings(key.runtimes)},
-          {"templates", strings(key.templates)}};
+          {"templates", strings(key.templates)},
+          {"may_build_templates", key.may_build_templates}};
 }
 
 /// Keys are made by whoever owns the daemon, not by those who have one.
@@ -83,6 +84,7 @@ Task<> Api::revoke_key(http::Exchange& exchange) {
   CO_TRY_VOID(expect_owner(caller));
   const std::string id(exchange.parameter("key"));
   CO_TRY_VOID(store_.keys().revoke(id, clock_()));
+  if (on_revoked_) on_revoked_(id);
   CO_TRY_VOID(co_await sandboxes_.kill_all_of(id, "its key was revoked"));
   co_return co_await exchange.send(204, {}, {});
 }

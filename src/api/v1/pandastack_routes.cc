@@ -111,12 +111,9 @@ void Api::add_pandastack_routes(http::Router& router) {
   router.add("POST " + at + "wake", "sandbox_wake", [this](http::Exchange& e) { return wake(e); });
   router.add("GET /v1/me/tokens", "token_list", [this](http::Exchange& e) { return list_tokens(e); });
   router.add("GET /v1/volumes", "volume_list", [this](http::Exchange& e) { return none_of(e, R"({"items": []})"); });
-  router.add("GET /v1/templates/builds", "build_list", [this](http::Exchange& e) { return none_of(e, "[]"); });
-  for (const auto& [route, name, what] : std::initializer_list<std::array<std::string, 3>>{
-           {"GET /v1/volumes/{name}", "volume_get", "volume"},
-           {"DELETE /v1/volumes/{name}", "volume_delete", "volume"},
-           {"GET /v1/templates/builds/{name}", "build_get", "build"},
-           {"GET /v1/templates/builds/{name}/logs", "build_logs", "build"}}) {
+  for (const auto& [route, name, what] :
+       std::initializer_list<std::array<std::string, 3>>{{"GET /v1/volumes/{name}", "volume_get", "volume"},
+                                                         {"DELETE /v1/volumes/{name}", "volume_delete", "volume"}}) {
     router.add(route, name, [this, what](http::Exchange& e) { return not_there(e, what); });
   }
   for (const NotYet& row : kNotYet)

@@ -425,8 +425,8 @@ Result<Milliseconds> read_preview(std::string_view body) {
 Result<KeyBody> read_key(std::string_view body) {
   const json::Value value = TRY(parse_object(body));
   const Reader at(value);
-  static constexpr std::array<std::string_view, 7> kKnown{"label",   "prefix",   "expires_in_seconds", "quota",
-                                                          "require", "runtimes", "templates"};
+  static constexpr std::array<std::string_view, 8> kKnown{
+      "label", "prefix", "expires_in_seconds", "quota", "require", "runtimes", "templates", "may_build_templates"};
   TRY(at.only(kKnown));
   KeyBody key;
   if (const auto label = TRY(find(at, "label"))) key.grant.label = TRY(text(*label, 200));
@@ -459,6 +459,7 @@ Result<KeyBody> read_key(std::string_view body) {
     }
   }
   if (const auto templates = TRY(find(at, "templates"))) key.grant.templates = TRY(words(*templates));
+  if (const auto may = TRY(find(at, "may_build_templates"))) key.grant.may_build_templates = TRY(may->boolean());
   return key;
 }
 

@@ -1,6 +1,5 @@
-/// Templates: what sandboxes find in their root. Read here; made, imported and removed by whoever owns the machine,
-/// with `brig template`: the kernel mounts their images, so who could publish one over the API would decide what runs
-/// there.
+/// Templates: what sandboxes find in their root, as far as a key may see them. Those that another key had made are not
+/// there for it. Made and removed in build_routes.cc.
 #include <algorithm>
 
 #include <boost/json/value.hpp>
@@ -57,7 +56,7 @@ bj::object image_template(const image::Listed& listed, const policy::Policy& def
       {"digest", manifest.digest.empty() ? bj::value() : bj::value(manifest.digest)},
       {"rootfs_path", ""},
       {"size_bytes", manifest.size.count},
-      {"is_global", true},
+      {"is_global", manifest.owner.empty() || manifest.owner == image::kDaemonOwner},
       {"description", manifest.description.empty() ? std::string(kind_in_words(manifest.provenance.kind))
                                                    : printable(manifest.description, image::kDescriptionMost)},
       {"created_at", nullptr},
@@ -91,20 +90,19 @@ void Api::add_template_routes(http::Router& router) {
   router.add("GET /v1/templates/{name}", "template_get", [this](http::Exchange& e) { return get_template(e); });
   router.add("GET /v1/templates/{name}/prompt", "template_prompt",
              [this](http::Exchange& e) { return template_prompt(e); });
-  router.add("DELETE /v1/templates/{name}", "template_delete",
-             [this](http::Exchange& e) { return delete_template(e); });
-  router.add("POST /v1/templates/build", "template_build", [this](http::Exchange& e) { return build_template(e); });
 }
 
-Result<std::vector<image::Listed>> Api::known_templates() const {
+Result<std::vector<image::Listed>> Api::known_templates(const store::Key& key) const {
   if (!templates_) return std::vector<image::Listed>();
-  return templates_->list();
+  auto all = TRY(templates_->list());
+  std::erase_if(all, [&](const image::Listed& one) { return !image::may_see(one.manifest, key.id); });
+  return all;
 }
 
 Task<> Api::list_templates(http::Exchange& exchange) {
   CO_TRY(const Caller caller, this->caller(exchange));
   const policy::Policy& defaults = sandboxes_.options().defaults;
-  CO_TRY(const std::vector<image::Listed> known, known_templates());
+  CO_TRY(const std::vector<image::Listed> known, known_templates(caller.key));
   bj::array items{host_template(defaults)};
   for (const image::Listed& one : known) items.push_back(image_template(one, defaults));
   for (bj::value& item : items) item.as_object()["allowed"] = may_use(caller.key, item.at("name").as_string());
@@ -120,7 +118,7 @@ Task<> Api::get_template(http::Exchange& exchange) {
   if (name == kHost) {
     object = host_template(defaults);
   } else {
-    CO_TRY(const std::vector<image::Listed> known, known_templates());
+    CO_TRY(const std::vector<image::Listed> known, known_templates(caller.key));
     const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });
     if (found == known.end()) co_return no_template(name);
     object = image_template(*found, defaults);
@@ -131,14 +129,14 @@ Task<> Api::get_template(http::Exchange& exchange) {
 
 /// Of a sandbox that asks for nothing else: whoever gives limits of their own says so to the model themselves.
 Task<> Api::template_prompt(http::Exchange& exchange) {
-  CO_TRY_VOID(caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   const std::string_view name = exchange.parameter("name");
   policy::Policy policy = sandboxes_.options().defaults;
   image::Offers offers;
   if (name == kHost) {
     offers = image::host_offers();
   } else {
-    CO_TRY(const std::vector<image::Listed> known, known_templates());
+    CO_TRY(const std::vector<image::Listed> known, known_templates(caller.key));
     const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });
     if (found == known.end()) co_return no_template(name);
     CO_TRY(policy, image::apply_defaults(std::move(policy), found->manifest.defaults));
@@ -148,35 +146,17 @@ Task<> Api::template_prompt(http::Exchange& exchange) {
                                    image::prompt(policy, offers));
 }
 
-Task<> Api::delete_template(http::Exchange& exchange) {
-  CO_TRY_VOID(caller(exchange));
-  const std::string_view name = exchange.parameter("name");
-  if (name == kHost)
-    co_return Error(Code::kDenied, "the template \"host\" is this machine itself and cannot be deleted");
-  CO_TRY(const std::vector<image::Listed> known, known_templates());
-  if (std::ranges::none_of(known, [&](const image::Listed& one) { return one.manifest.name == name; }))
-    co_return no_template(name);
-  co_return Error(Code::kDenied, "templates belong to whoever owns the daemon's machine: brig template rm " +
-                                     printable(name, 64) + " there removes it");
-}
-
-Task<> Api::build_template(http::Exchange& exchange) {
-  CO_TRY_VOID(caller(exchange));
-  co_return Error(Code::kUnsupported,
-                  "templates are made where the daemon runs: brig template build NAME -f Dockerfile, or brig template "
-                  "import FILE");
-}
-
-Result<Api::Prepared> Api::prepare_template(const std::string& name, Dialect dialect) const {
+Result<Api::Prepared> Api::prepare_template(const std::string& name, const Caller& caller) const {
   Prepared prepared{.name = name, .defaults = {}};
   if (name == kHost) return prepared;
   auto found = templates_ ? templates_->find(name) : Result<image::Template>(no_template(name));
+  if (found && !image::may_see(found->manifest, caller.key.id)) found = no_template(name);
   if (found) {
     prepared.defaults = found->manifest.defaults;
     return prepared;
   }
   // The default of PandaStack's clients, if there is nothing of that name.
-  if (found.error().code() == Code::kNotFound && dialect == Dialect::kPandaStack && name == "ubuntu-24.04") {
+  if (found.error().code() == Code::kNotFound && caller.dialect == Dialect::kPandaStack && name == "ubuntu-24.04") {
     prepared.name = kHost;
     return prepared;
   }

@@ -7,6 +7,7 @@
 #include <boost/json/value.hpp>
 
 #include "api/v1/api.h"
+#include "api/v1/build_routes.h"
 #include "http/testing/rig.h"
 #include "json/json.h"
 #include "runtime/testing/fake_runtime.h"
@@ -36,7 +37,8 @@ class TemplateTest : public ::testing::Test {
       });
     };
     options_.capacity.pool.size = 0;
-    options_.find_template = [this](const std::string& name) -> Result<runtime::RootImage> {
+    options_.find_template = [this](const std::string& name,
+                                    std::string_view /*key_id*/) -> Result<runtime::RootImage> {
       if (name == "host") return runtime::RootImage();
       const image::Template found = TRY(catalog_.find(name));
       return runtime::RootImage{.name = name, .digest = found.manifest.digest, .file = found.file};
@@ -47,6 +49,7 @@ class TemplateTest : public ::testing::Test {
     api_ = std::make_unique<Api>(*sandboxes_, *snapshots_, *store_, wall_now,
                                  Ports{.domain = "localhost", .signer = PreviewSigner("secret")}, catalog_);
     api_->add_to(router_);
+    build_routes_.add_to(router_);
     key_ = *store_->keys().make({.label = "one"}, wall_now());
     bound_ = *store_->keys().make({.label = "two", .templates = {"host"}}, wall_now());
     add("science", {.environment = {{"PATH", "/opt/bin:/usr/bin"}, {"MODE", "image"}},
@@ -68,10 +71,11 @@ class TemplateTest : public ::testing::Test {
     ASSERT_TRUE(file.has_value());
     ASSERT_TRUE(sys::write_all(file->ref(), text).has_value());
   }
-  void add(const std::string& name, image::Defaults defaults) {
+  void add(const std::string& name, image::Defaults defaults, const std::string& owner = "") {
     const std::string digits(64, 'a');
     const image::Manifest manifest{.name = name,
                                    .description = "numbers and plots",
+                                   .owner = owner,
                                    .digest = "sha256:" + digits,
                                    .size = Bytes{5},
                                    .created_s = 1'700'000'000,
@@ -104,6 +108,10 @@ class TemplateTest : public ::testing::Test {
   std::unique_ptr<sandboxes::Sandboxes> sandboxes_;
   std::unique_ptr<sandboxes::Snapshots> snapshots_;
   std::unique_ptr<Api> api_;
+  builds::Builds builds_{{},       {.connect = {}, .why_not = "not here", .uploads = spool_.ref()},
+                         catalog_, rig_.io.get_executor(),
+                         wall_now, [](const builds::Happening&) {}};
+  BuildRoutes build_routes_{builds_, catalog_, *store_, wall_now};
   store::MadeKey key_;
   store::MadeKey bound_;
 };
@@ -138,10 +146,28 @@ TEST_F(TemplateTest, OneWithoutItsImageSaysThatAndNoPath) {
   EXPECT_EQ(status_of(ask("POST", "/v1/sandboxes", key_.text, R"({"template": "science"})")), 503);
 }
 
-TEST_F(TemplateTest, AreMadeAndRemovedByTheOwnerOfTheMachineOnly) {
-  const std::string built = ask("POST", "/v1/templates/build", key_.text, "x");
+TEST_F(TemplateTest, AreMadeByKeysThatMayAndWhereItIsPossible) {
+  EXPECT_EQ(status_of(ask("POST", "/v1/templates/build", key_.text, "x")), 403);
+  EXPECT_EQ(status_of(ask("POST", "/v1/templates/import?name=mine", key_.text, "x")), 403);
+  const auto builder = *store_->keys().make({.label = "three", .may_build_templates = true}, wall_now());
+  const std::string built = ask("POST", "/v1/templates/build", builder.text, "x");
   EXPECT_EQ(status_of(built), 501);
-  EXPECT_THAT(built, HasSubstr("brig template build NAME"));
+  EXPECT_THAT(built, HasSubstr("not here"));
+}
+
+TEST_F(TemplateTest, WhatAnotherKeyHadMadeIsNotThere) {
+  add("theirs", {}, "somebody");
+  add("own", {}, key_.key.id);
+  EXPECT_EQ(json_of(ask("GET", "/v1/templates", key_.text)).at("items").as_array().size(), 3U);
+  EXPECT_EQ(json_of(ask("GET", "/v1/templates/own", key_.text)).at("is_global"), false);
+  EXPECT_EQ(status_of(ask("GET", "/v1/templates/theirs", key_.text)), 404);
+  EXPECT_EQ(status_of(ask("GET", "/v1/templates/theirs/prompt", key_.text)), 404);
+  EXPECT_EQ(status_of(ask("DELETE", "/v1/templates/theirs", key_.text)), 404);
+  EXPECT_EQ(status_of(ask("POST", "/v1/sandboxes", key_.text, R"({"template": "theirs"})")), 404);
+  EXPECT_EQ(status_of(ask("POST", "/v1/sandboxes", key_.text, R"({"template": "own"})")), 201);
+}
+
+TEST_F(TemplateTest, OfTheMachinesOwnerAreNobodysToRemove) {
   const std::string removed = ask("DELETE", "/v1/templates/science", key_.text);
   EXPECT_EQ(status_of(removed), 403);
   EXPECT_THAT(removed, HasSubstr("brig template rm science"));

@@ -64,6 +64,16 @@ Result<std::string> answer_of(const StepEnd& end, std::string_view doing) {
   return Error(Code::kInvalidArgument, printable(TRY(TRY(reader.at("error")).text()), 1000));
 }
 
+bool is_packed(const HostPath& context) {
+  struct stat status{};
+  return ::lstat(context.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+Result<std::string> digest_of_file(const std::string& path) {
+  const Fd file = TRY(sys::open(path, O_RDONLY | O_NOFOLLOW));
+  return digest_of(file.ref());
+}
+
 class Build {
  public:
   Build(const Workshop& workshop, Store& store, const DockerfileRequest& request, BuildFolder folder)
@@ -113,7 +123,8 @@ class Build {
 Result<std::string> Build::options() const {
   boost::json::object templates;
   for (const Listed& listed : TRY(store_.list())) {
-    if (listed.trouble.empty()) templates[listed.manifest.name] = defaults_json(listed.manifest.defaults);
+    const bool is_there = listed.trouble.empty() && (!request_.may_use || request_.may_use(listed.manifest));
+    if (is_there) templates[listed.manifest.name] = defaults_json(listed.manifest.defaults);
   }
   boost::json::object arguments;
   for (const auto& [name, value] : request_.arguments) arguments[name] = value;
@@ -124,7 +135,8 @@ Result<std::string> Build::options() const {
 Result<BuildPlan> Build::plan(const std::string& text) {
   TRY(write_text(place("Dockerfile"), text));
   TRY(write_text(place("options"), TRY(options())));
-  const std::string context = TRY(pack(request_.context, folder_.path(), "context"));
+  const std::string context =
+      is_packed(request_.context) ? request_.context.text() : TRY(pack(request_.context, folder_.path(), "context"));
   Step step{.argv = {"/brig/worker", "plan", "/brig/Dockerfile", "/brig/options", "/brig/context"},
             .disk = folder_.path()};
   step.policy.limits = step_limits();
@@ -201,12 +213,20 @@ Result<std::string> Build::gathered(PlanStep& step) {
 
 Result<Template> Build::find(const std::string& name) {
   used_.insert(name);
-  return store_.find(name);
+  Template found = TRY(store_.find(name));
+  if (request_.may_use && !request_.may_use(found.manifest))
+    return Error(Code::kNotFound, "there is no template \"" + printable(name, 80) + "\" here");
+  return found;
 }
 
 /// What a step copies of the context, as a tar of nothing else.
 Result<std::string> Build::pack_sources(const PlanStep& step) {
   const std::string name = "copied" + std::to_string(packed_++);
+  if (!step.sources.empty() && is_packed(request_.context)) {
+    const std::string link = place(name + ".tar");
+    if (::link(request_.context.c_str(), link.c_str()) != 0) return Error::last_system("show the context");
+    return link;
+  }
   if (!step.sources.empty())
     return pack(request_.context, folder_.path(), name, choose_members(request_.context, step.sources, ignored_));
   const std::string empty = place("empty");  // all of it stands in the Dockerfile
@@ -223,7 +243,8 @@ Result<std::string> Build::key_of(const PlanStep& step, const Made& made, std::s
     key += TRY(find(step.from_template)).manifest.digest;
   } else if (step.kind != StepKind::kRun) {
     packed = TRY(pack_sources(step));
-    key += TRY(digest_without_times(packed));
+    // What others packed is not looked into here: its times are part of it.
+    key += is_packed(request_.context) ? TRY(digest_of_file(packed)) : TRY(digest_without_times(packed));
   }
   return digest_of(key);
 }
@@ -329,6 +350,7 @@ Result<Template> Build::run(const std::string& text) {
   const std::string file = TRY(make_image(workshop_, folder_.path(), tree, format));
   manifest.name = request_.name;
   manifest.format = format;
+  manifest.owner = request_.owner;
   manifest.provenance = {.kind = "dockerfile",
                          .source = printable(request_.file.name(), 400),
                          .source_digest = digest_of(text),
@@ -336,6 +358,7 @@ Result<Template> Build::run(const std::string& text) {
   auto languages = std::move(manifest.defaults.languages);
   manifest.defaults = plan.stages.back().defaults;
   manifest.defaults.languages = std::move(languages);
+  manifest.defaults.limits = request_.limits;
   manifest.notes.insert(manifest.notes.end(), plan.notes.begin(), plan.notes.end());
   return store_.publish(std::move(manifest), file);
 }
@@ -345,9 +368,15 @@ Result<Template> Build::run(const std::string& text) {
 Result<std::string> identity_of(const Store& store, const DockerfileRequest& request, const std::string& text) {
   std::string all = "dockerfile " + std::string(kCacheVersion) + "\n" + digest_of(text) + "\n" + request.target + "\n";
   for (const auto& [name, value] : request.arguments) all += digest_of(name + "=" + value) + "\n";
+  for (const LimitDefault& limit : request.limits) all += "limit " + limit.key + " " + limit.value + "\n";
+  // What one may be built on, another may not.
+  if (request.may_use) all += "owner " + request.owner + "\n";
   for (const Listed& listed : TRY(store.list())) {
-    if (listed.manifest.name != request.name) all += listed.manifest.name + " " + listed.manifest.digest + "\n";
+    const bool is_there = !request.may_use || request.may_use(listed.manifest);
+    if (is_there && listed.manifest.name != request.name)
+      all += listed.manifest.name + " " + listed.manifest.digest + "\n";
   }
+  if (is_packed(request.context)) return digest_of(all + TRY(digest_of_file(request.context.text())));
   std::vector<std::string> files;
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator at(request.context.text(), error), end; !error && at != end;
@@ -373,11 +402,12 @@ Result<std::string> identity_of(const Store& store, const DockerfileRequest& req
 
 Result<Imported> build_dockerfile(const Workshop& workshop, Store& store, const DockerfileRequest& request) {
   TRY(check_template_name(request.name));
-  const std::string text = TRY(read_dockerfile_text(request.file, request.context));
+  const std::string text = request.text ? *request.text : TRY(read_dockerfile_text(request.file, request.context));
   const std::string key = TRY(identity_of(store, request, text));
   if (request.uses_cache && !key.empty()) {
     if (auto known = store.cached(key)) {
       known->name = request.name;
+      known->owner = request.owner;
       known->created_s = 0;
       if (auto again = store.publish_again(*std::move(known)))
         return Imported{.made = *std::move(again), .is_from_cache = true};

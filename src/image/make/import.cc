@@ -62,6 +62,7 @@ std::string identity_of(const ImportRequest& request) {
 Manifest named(Manifest manifest, const ImportRequest& request) {
   manifest.name = request.name;
   manifest.description = request.description;
+  manifest.owner = request.owner;
   manifest.created_s = 0;
   manifest.provenance.source = request.shown_source.empty() ? std::string(request.input.name()) : request.shown_source;
   if (!is_utf8(manifest.provenance.source)) manifest.provenance.source = printable(manifest.provenance.source, 400);

@@ -34,6 +34,7 @@ struct ImportRequest {
   std::string description = {};
   std::optional<Provenance> provenance = {};  ///< instead of what the input is
   bool uses_cache = true;
+  std::string owner = {};  ///< Manifest::owner
 };
 
 struct Imported {

@@ -209,8 +209,8 @@ Result<StepEnd> run_step(const MakeRuntime& make_runtime, const Step& step, cons
     sys::reset_signals();
     std::signal(SIGPIPE, SIG_IGN);
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
-    answer.read.reset();
-    lines.read.reset();
+    const std::array<FdRef, 2> kept{answer.write.ref(), lines.write.ref()};
+    sys::close_all_but(kept);  // what else our caller has open is nothing for who talks to a sandbox
     const std::string text = talk(make_runtime, step, lines.write.ref());
     ::_exit(sys::write_all(answer.write.ref(), text) ? 0 : 1);
   }

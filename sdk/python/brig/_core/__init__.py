@@ -4,6 +4,7 @@ An `Op` is a generator that yields the calls it needs and is sent their replies;
 A `Source` says how a stream is asked for, again and again if need be.
 """
 
+from .builds import *  # noqa: F403
 from .calls import *  # noqa: F403
 from .commands import *  # noqa: F403
 from .files import *  # noqa: F403

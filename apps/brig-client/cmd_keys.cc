@@ -62,6 +62,7 @@ struct Flags {
   bool may_build_templates = false;
   std::optional<std::string> expires;
   std::optional<std::string> id;
+  bool is_e2b = false;
   bool is_json = false;
 };
 
@@ -83,6 +84,8 @@ std::optional<int> parse(std::span<const std::string> words, Flags& flags) {
   options.flag("--may-build-templates", flags.may_build_templates,
                "create: it may have templates made over the API, for its own sandboxes");
   options.option("--expires", flags.expires, "TIME", "create: valid for so long");
+  options.flag("--e2b", flags.is_e2b,
+               "create: spelled as E2B's clients want it, e2b_ and the digits (every key can be written so)");
   options.flag("--json", flags.is_json, "one JSON object");
   options.positional("ID", flags.id, "revoke: which");
   return options.parse(words);
@@ -92,6 +95,7 @@ std::optional<int> parse(std::span<const std::string> words, Flags& flags) {
 Result<bj::object> body_of(const Flags& flags) {
   bj::object quota;
   bj::object body;
+  if (flags.is_e2b) body["prefix"] = "e2b_";
   if (flags.label) body["label"] = *flags.label;
   if (flags.sandboxes) {
     const auto number = whole_number<std::uint64_t>(*flags.sandboxes);

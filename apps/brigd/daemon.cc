@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "../brig/options.h"
+#include "api/e2b/control.h"
 #include "api/e2b/errors.h"
 #include "api/e2b/front.h"
 #include "api/ops/ops.h"
@@ -38,6 +39,13 @@ namespace {
 /// How long running requests may go on after the daemon was told to stop.
 constexpr Milliseconds kGrace{3'000};
 
+/// Below which host names mean ports inside.
+std::vector<std::string> domains_of(const Settings& settings) {
+  std::vector<std::string> domains{settings.domain};
+  if (!settings.tls_domain.empty()) domains.push_back(settings.tls_domain.substr(0, settings.tls_domain.find(':')));
+  return domains;
+}
+
 /// Each client in its own spelling.
 http::Reply reply_for(const Error& error, const http::Exchange& exchange) {
   return exchange.route().starts_with(api::e2b::kRoutePrefix) ? api::e2b::reply_for(error, exchange)
@@ -57,7 +65,8 @@ class Daemon {
              {.domain = settings.domain, .signer = api::v1::PreviewSigner(std::move(preview_secret))}, catalog_),
         lives_(sandboxes_, io_.get_executor(), wall_now),
         guests_(sandboxes_, *store_, lives_, api::e2b::Tokens(std::move(e2b_secret)), wall_now),
-        front_(guests_, lives_, {settings.domain}),
+        front_(guests_, lives_, domains_of(settings)),
+        e2b_(sandboxes_, snapshots_, *store_, lives_, guests_, catalog_, settings.domain, settings.tls_domain),
         builds_(settings.builds, builds_place(), catalog_, io_.get_executor(), wall_now,
                 [this](const builds::Happening& happening) { note(happening); }),
         build_routes_(builds_, catalog_, *store_, wall_now), cors_(settings.origins),
@@ -111,6 +120,7 @@ class Daemon {
   api::e2b::Lives lives_;
   api::e2b::Guests guests_;
   api::e2b::Front front_;
+  api::e2b::Control e2b_;
   builds::Builds builds_;
   api::v1::BuildRoutes build_routes_;
   api::v1::Cors cors_;
@@ -184,6 +194,7 @@ Result<> Daemon::run() {
   api_.add_to(router_);
   api_.on_revoked([this](const std::string& key_id) { builds_.cancel_all_of(key_id); });
   build_routes_.add_to(router_);
+  e2b_.add_to(router_);
   ops_.add_to(router_);
   tasks_.spawn(sandboxes::keep_house(*store_, wall_now, {}, [this](const Error& error) {
     log_.error("housekeeping.failed", {{"error", error.message()}});

@@ -9,6 +9,7 @@
 #include "../brig/state_dir.h"
 #include "../brig/templates_dir.h"
 #include "api/v1/cors.h"
+#include "api/v1/preview.h"
 #include "api/v1/read.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -36,6 +37,7 @@ struct Flags {
   std::optional<std::string> tls_key;
   bool may_listen_without_tls = false;
   std::optional<std::string> domain;
+  std::optional<std::string> tls_domain;
   std::vector<std::string> origins;
   std::optional<std::string> policy;
   std::optional<std::string> sandboxes;
@@ -162,6 +164,14 @@ Result<std::string> check_domain(const std::string& text) {
   return Error(Code::kInvalidArgument, "\"" + printable(text, 200) + "\" is no domain name in small letters");
 }
 
+/// "sandboxes.example.com", or with a port behind it.
+Result<std::string> check_tls_domain(const std::string& text) {
+  const auto colon = text.find(':');
+  TRY(check_domain(text.substr(0, colon)));
+  if (colon == std::string::npos || api::v1::parse_port(std::string_view(text).substr(colon + 1))) return text;
+  return Error(Code::kInvalidArgument, "\"" + printable(text, 200) + "\" has no port from 1 to 65535");
+}
+
 /// Where `brig template` keeps them. A user without a HOME has none, and no image could be mounted for them either.
 Result<HostPath> templates_dir(const Flags& flags, const std::string& state_dir) {
   auto folder = cli::templates_folder(flags.templates_dir);
@@ -188,6 +198,7 @@ Result<Settings> check(const Flags& flags) {
   if (settings.tls_certificate.empty() != settings.tls_key.empty())
     return Error(Code::kInvalidArgument, "--tls-cert and --tls-key belong together");
   if (flags.domain) settings.domain = TRY(check_domain(*flags.domain).context("--domain"));
+  if (flags.tls_domain) settings.tls_domain = TRY(check_tls_domain(*flags.tls_domain).context("--tls-domain"));
   for (const std::string& origin : flags.origins)
     settings.origins.push_back(TRY(api::v1::check_origin(origin).context("--allow-origin")));
   if (flags.log_level) settings.log_level = TRY(read_level(*flags.log_level).context("--log-level"));
@@ -212,6 +223,9 @@ std::expected<Settings, int> read_settings(const std::vector<std::string>& argum
                "let other machines connect although keys and contents can be read on the way");
   options.option("--domain", flags.domain, "NAME",
                  "ports inside are served at {port}-{id}.NAME (default localhost; docs/ports.md)");
+  options.option("--tls-domain", flags.tls_domain, "NAME[:PORT]",
+                 "the same with TLS, of --tls-cert or of what stands in front: what E2B's clients are told "
+                 "(docs/e2b.md)");
   options.option("--allow-origin", flags.origins, "ORIGIN",
                  "web pages that may use the API in a browser, as https://app.example.com; more than once (default "
                  "none; docs/operate.md)");

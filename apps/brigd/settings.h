@@ -22,6 +22,7 @@ struct Settings {
   std::string tls_key;
   bool may_listen_without_tls = false;
   std::string domain = "localhost";      ///< ports inside are "{port}-{id}.DOMAIN"
+  std::string tls_domain;                ///< the same with TLS, "NAME" or "NAME:PORT"; empty: there is none
   std::vector<std::string> origins;      ///< of web pages that may use the API in a browser
   Severity log_level = Severity::kInfo;  ///< at debug each request is logged
   sandboxes::Options sandboxes;

@@ -139,7 +139,7 @@ Task<std::uint64_t> Snapshots::write_state(std::shared_ptr<Sandbox> sandbox, FdR
   co_return sink.size;
 }
 
-Task<store::Snapshot> Snapshots::take(std::shared_ptr<Sandbox> sandbox) {
+Task<store::Snapshot> Snapshots::take(std::shared_ptr<Sandbox> sandbox, std::string name) {
   const SandboxSpec& of = sandbox->spec();
   CO_TRY(const auto known, store_.snapshots().list({.key_id = of.key_id, .sandbox_id = {}}, kSnapshotsMost));
   const auto taken = static_cast<std::size_t>(std::ranges::count(being_taken_, of.key_id));
@@ -154,7 +154,8 @@ Task<store::Snapshot> Snapshots::take(std::shared_ptr<Sandbox> sandbox) {
                            .created_at = clock_(),
                            .size = {},
                            .file_name = {},
-                           .policy = policy::to_toml(of.policy)};
+                           .policy = policy::to_toml(of.policy),
+                           .name = std::move(name)};
   snapshot.file_name = snapshot.id;
   const std::string half = path_of(snapshot.id + std::string(kHalf));
   const std::string whole = path_of(snapshot.file_name);

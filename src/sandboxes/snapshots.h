@@ -51,8 +51,9 @@ class Snapshots {
   /// Once, before anything else: makes the folder, and removes files without a record. How many those were.
   Result<std::size_t> recover();
 
-  /// kConflict while it is paused; kExhausted beyond kSnapshotsMost, or if it is larger than its disk may be.
-  Task<store::Snapshot> take(std::shared_ptr<Sandbox> sandbox);
+  /// kConflict while it is paused; kExhausted beyond kSnapshotsMost, or if it is larger than its disk may be. `name` is
+  /// for whoever looks for it by that; several may have one.
+  Task<store::Snapshot> take(std::shared_ptr<Sandbox> sandbox, std::string name = {});
   /// kNotFound also for another key's.
   [[nodiscard]] Result<store::Snapshot> find(const store::Key& key, std::string_view id) const;
   Result<> remove(const store::Key& key, std::string_view id);

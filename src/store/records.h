@@ -91,6 +91,7 @@ struct Snapshot {
   std::string file_name;
   std::string policy;  ///< JSON
   bool has_memory = false;
+  std::string name;  ///< its owner's word for it; may be empty
   bool operator==(const Snapshot&) const = default;
 };
 

@@ -128,7 +128,12 @@ ALTER TABLE keys ADD COLUMN may_build_templates INTEGER NOT NULL DEFAULT 0;
 UPDATE keys SET may_build_templates = 1 WHERE id = 'local';
 )sql";
 
-constexpr std::array<const char*, 2> kSteps{kVersion1, kVersion2};
+/// A snapshot may have a name of its owner's.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE snapshots ADD COLUMN name TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array<const char*, 3> kSteps{kVersion1, kVersion2, kVersion3};
 
 /// A copy that is either whole or not there under its name.
 Result<> back_up(Db& db, const std::string& path, std::int64_t version) {

@@ -5,7 +5,8 @@
 namespace brig::store {
 namespace {
 
-#define BRIG_SNAPSHOT_COLUMNS "id, key_id, sandbox_id, template, created_at, size_bytes, file_name, policy, has_memory"
+#define BRIG_SNAPSHOT_COLUMNS \
+  "id, key_id, sandbox_id, template, created_at, size_bytes, file_name, policy, has_memory, name"
 
 Snapshot read_snapshot(Row& row) {
   Snapshot snapshot;
@@ -18,6 +19,7 @@ Snapshot read_snapshot(Row& row) {
   snapshot.file_name = row.text();
   snapshot.policy = row.text();
   snapshot.has_memory = row.integer() != 0;
+  snapshot.name = row.text();
   return snapshot;
 }
 
@@ -25,10 +27,10 @@ Snapshot read_snapshot(Row& row) {
 
 Result<> Snapshots::insert(const Snapshot& snapshot) {
   auto transaction = TRY(db_->begin(Durability::kPower));
-  TRY(TRY(db_->prepare("INSERT INTO snapshots (" BRIG_SNAPSHOT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"))
+  TRY(TRY(db_->prepare("INSERT INTO snapshots (" BRIG_SNAPSHOT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))
           .bind(snapshot.id, snapshot.key_id, snapshot.sandbox_id, snapshot.template_name, snapshot.created_at,
                 static_cast<std::int64_t>(snapshot.size.count), snapshot.file_name, snapshot.policy,
-                std::int64_t{snapshot.has_memory})
+                std::int64_t{snapshot.has_memory}, snapshot.name)
           .run());
   return transaction.commit();
 }

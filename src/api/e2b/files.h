@@ -1,5 +1,7 @@
 #pragma once
 /// Files: the agent's plain HTTP (envd, port 49983): health, figures, variables, and files up and down.
+#include <boost/json/fwd.hpp>
+
 #include "api/e2b/guests.h"
 #include "http/router.h"
 
@@ -19,6 +21,7 @@ class Files {
   Task<> metrics(http::Exchange& exchange);
   Task<> read(http::Exchange& exchange);
   Task<> write(http::Exchange& exchange);
+  Task<boost::json::array> write_form(http::Exchange& exchange, const Guest& guest, guest::ByteSource body);
 
   Guests& guests_;
 };

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include <boost/json/value.hpp>
+
 #include "api/e2b/errors.h"
 #include "api/v1/proxy.h"
+#include "json/json.h"
 
 namespace brig::api::e2b {
 namespace {
@@ -15,6 +18,28 @@ bool is_loopback(const http::Peer& peer) {
 /// An address that E2B's clients made for a file: neither headers nor host name say of which sandbox.
 bool is_signed_file(const http::Exchange& exchange) {
   return exchange.target().path == "/files" && exchange.target().find("signature") != nullptr;
+}
+
+/// `mask` with the port in place of "${PORT}".
+std::string masked_host(std::string mask, std::uint16_t port) {
+  constexpr std::string_view kPort = "${PORT}";
+  const std::string number = std::to_string(port);
+  for (auto at = mask.find(kPort); at != std::string::npos; at = mask.find(kPort, at + number.size()))
+    mask.replace(at, kPort.size(), number);
+  return mask;
+}
+
+/// What E2B's clients read of a port behind which nobody is.
+http::Reply port_reply(const http::Exchange& exchange, std::string_view code, std::string_view sentence) {
+  const auto name = named_guest(exchange);
+  const bool is_named = name && *name;
+  boost::json::object object{{"sandboxId", is_named ? (*name)->sandbox_id : std::string()},
+                             {"message", "The sandbox is running but port is not open"},
+                             {"port", is_named ? (*name)->port : 0},
+                             {"code", 502},
+                             {"detail", sentence}};
+  if (code != "no_listener") object["message"] = sentence;
+  return {.status = 502, .headers = {{"Content-Type", "application/json"}}, .body = json::write(object) + "\n"};
 }
 
 }  // namespace
@@ -54,12 +79,15 @@ Task<> Front::pass(http::Exchange& exchange) {
   exchange.set_route("e2b_port", {});
   CO_TRY(Guest guest, guests_.find(exchange));
   CO_TRY_VOID(guests_.expect_traffic(exchange, guest));
+  const Life* life = lives_.find(guest.sandbox->spec().id);
   v1::Passage passage{.sandbox = guest.sandbox,
                       .port = guest.port,
                       .target = exchange.target().text(),
                       .prefix = {},
                       .cookie = {},
-                      .may_pass_authorization = true};
+                      .may_pass_authorization = true,
+                      .host = life != nullptr ? masked_host(life->network.mask_host, guest.port) : std::string(),
+                      .refuse = port_reply};
   co_return co_await v1::pass_on(exchange, std::move(passage));
 }
 

@@ -12,7 +12,7 @@ constexpr Milliseconds kWatchMost{60'000};
 
 }  // namespace
 
-Task<> Lives::begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life) {
+void Lives::begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life) {
   forget_ended();
   const std::string id = sandbox->spec().id;
   const auto timeout = life.timeout;
@@ -23,7 +23,6 @@ Task<> Lives::begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life) {
   if (!entry.changed) entry.changed = std::make_shared<Notifier>(executor_);
   if (entry.life.pauses) entry.life.pause_at = clock_() + timeout;
   if (!is_known) tasks_.spawn(watch(id));
-  co_return Result<>();
 }
 
 Life* Lives::find(std::string_view id) {
@@ -68,7 +67,10 @@ Task<> Lives::set_timeout(std::shared_ptr<sandboxes::Sandbox> sandbox, Milliseco
   const auto found = lives_.find(id);
   const bool pauses = found != lives_.end() && found->second.life.pauses;
   const Milliseconds ttl = pauses ? sandboxes_.options().ttl_most : timeout;
-  CO_TRY_VOID(co_await sandboxes_.change_lifespan(sandbox, {.ttl = std::optional(ttl), .idle = {}}));
+  const auto changed = co_await sandboxes_.change_lifespan(sandbox, {.ttl = std::optional(ttl), .idle = {}});
+  // One whose time is over at once may have ended before the kernel was told of it.
+  if (!changed && timeout.count() == 0 && sandbox->life().is_ended()) co_return Result<>();
+  if (!changed) co_return changed;
   const auto entry = lives_.find(id);  // it may have gone meanwhile
   if (entry == lives_.end()) co_return Result<>();
   entry->second.life.timeout = timeout;

@@ -20,7 +20,6 @@ namespace brig::api::e2b {
 
 /// What a client said of the network. There is none; what it said is told back.
 struct Network {
-  std::vector<std::string> allow_out;
   std::vector<std::string> deny_out;
   bool is_public = true;  ///< its ports are reachable by whoever knows its name
   std::string mask_host;  ///< what servers inside are told as Host; empty: localhost
@@ -38,6 +37,7 @@ struct Life {
   Milliseconds timeout{300'000};  ///< as it was last given
   bool pauses = false;            ///< when its time is over; else it ends
   bool wakes = false;             ///< paused, it is resumed by whoever uses it
+  std::string template_id;        ///< as it was asked for; empty: as the sandbox has it
   Network network;
   std::deque<Sample> samples = {};
   std::optional<WallTime> pause_at = {};  ///< of one that pauses and runs
@@ -52,7 +52,7 @@ class Lives {
   Lives& operator=(const Lives&) = delete;
 
   /// From now on `life` is the sandbox's, whose own time-to-live is life.timeout already.
-  Task<> begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life);
+  void begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life);
   /// Null for one that nobody came to through E2B's door, and that has the defaults.
   [[nodiscard]] Life* find(std::string_view id);
   /// The ids of those that have one, and live.

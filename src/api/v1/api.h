@@ -10,6 +10,7 @@
 
 #include <boost/json/fwd.hpp>
 
+#include "api/common/template_choice.h"
 #include "api/v1/caller.h"
 #include "api/v1/preview.h"
 #include "http/router.h"
@@ -86,16 +87,11 @@ class Api {
   Task<> list_runtimes(http::Exchange& exchange);
 
   // template_routes.cc
-  /// What a creation needs to know of its template.
-  struct Prepared {
-    std::string name;
-    image::Defaults defaults;
-  };
   void add_template_routes(http::Router& router);
   /// Those that the key may see.
   [[nodiscard]] Result<std::vector<image::Listed>> known_templates(const store::Key& key) const;
   /// kNotFound for an unknown one.
-  [[nodiscard]] Result<Prepared> prepare_template(const std::string& name, const Caller& caller) const;
+  [[nodiscard]] Result<ChosenTemplate> prepare_template(const std::string& name, const Caller& caller) const;
   Task<> list_templates(http::Exchange& exchange);
   Task<> get_template(http::Exchange& exchange);
   Task<> template_prompt(http::Exchange& exchange);

@@ -2,20 +2,17 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/file_answer.h"
 #include "api/v1/api.h"
 #include "api/v1/query.h"
 #include "api/v1/read.h"
 #include "api/v1/render.h"
-#include "base/buffer.h"
-#include "http/range.h"
 
 namespace brig::api::v1 {
 namespace {
 
 namespace bj = boost::json;
 
-/// Bytes asked of the guest at a time: what one request holds in memory, whatever the file's size.
-constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
 constexpr std::uint32_t kEntriesMost = 10'000;
 
 std::string json_of_written(const GuestPath& path, std::uint64_t bytes) {
@@ -32,38 +29,6 @@ bj::object entry_json(const guest::FileEntry& entry, std::string_view name, Dial
   object["mode"] = octal;
   object["mtime"] = std::chrono::duration_cast<std::chrono::seconds>(entry.mtime).count();
   return object;
-}
-
-/// Up to `most` bytes from `at` on: fewer only if the file ends there.
-Task<std::string> read_piece(std::shared_ptr<sandboxes::Sandbox> sandbox, GuestPath path, std::uint64_t at,
-                             std::uint64_t most) {
-  CO_TRY(guest::Session * session, sandbox->session());  // it may have ended since
-  std::string piece;
-  const guest::ByteSink keep = [&piece](std::span<const std::byte> bytes) -> Result<> {
-    piece.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return {};
-  };
-  CO_TRY_VOID(co_await session->read_file(path, at, most, keep));
-  co_return piece;
-}
-
-Task<> refuse_range(http::Exchange& exchange, http::ByteRange range, std::uint64_t size) {
-  auto reply = http::error_reply(416, "range_not_satisfiable",
-                                 "nothing of the range is there: the file has " + std::to_string(size) + " bytes",
-                                 exchange.request_id());
-  reply.headers.add("Content-Range", http::content_range(range, size));
-  co_return co_await exchange.send(std::move(reply));
-}
-
-/// A whole file, or the range of it that `field` asks for.
-Task<> send_small(http::Exchange& exchange, std::string file, const std::string* field) {
-  http::Headers headers{{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}};
-  const std::uint64_t size = file.size();
-  const auto range = field != nullptr ? http::parse_range(*field, size) : std::nullopt;
-  if (!range) co_return co_await exchange.send(200, std::move(headers), std::move(file));
-  if (range->count == 0) co_return co_await refuse_range(exchange, *range, size);
-  headers.add("Content-Range", http::content_range(*range, size));
-  co_return co_await exchange.send(206, std::move(headers), file.substr(range->first, range->count));
 }
 
 Task<std::size_t> counted_read(http::Exchange& exchange, std::uint64_t& total, std::span<std::byte> buffer) {
@@ -86,9 +51,6 @@ void Api::add_file_routes(http::Router& router) {
   router.add("POST " + at + "/chmod", "file_chmod", [this](http::Exchange& e) { return awake(e, &Api::set_mode); });
 }
 
-/// In pieces, so that a file of any size costs one piece of memory. What ends within the first piece is sent as it is,
-/// whatever its size is said to be: the files of /proc say 0, those of /sys more than they have. A larger one that
-/// shrinks meanwhile cuts the answer.
 Task<> Api::read_file(http::Exchange& exchange) {
   CO_TRY(const Found found, find_to_use(exchange));
   CO_TRY(const GuestPath path, path_of(exchange));
@@ -97,35 +59,7 @@ Task<> Api::read_file(http::Exchange& exchange) {
   if (entry.type == guest::FileType::kFolder)
     co_return Error(Code::kConflict, path.text() + " is a folder; GET …/fs/dir lists it");
   if (entry.type != guest::FileType::kRegular) co_return Error(Code::kConflict, path.text() + " is not a regular file");
-  // We give no validators, so a condition on one never holds.
-  const std::string* field = exchange.header("If-Range") == nullptr ? exchange.header("Range") : nullptr;
-  const std::uint64_t size = entry.size.count;
-  const auto asked = field != nullptr && size > kPiece ? http::parse_range(*field, size) : std::nullopt;
-  if (asked && asked->count == 0) co_return co_await refuse_range(exchange, *asked, size);
-
-  std::uint64_t at = asked ? asked->first : 0;
-  std::uint64_t left = asked ? asked->count : size;
-  std::uint64_t wanted = asked ? std::min(left, kPiece) : kPiece;
-  CO_TRY(std::string piece, co_await read_piece(found.sandbox, path, at, wanted));
-  if (!asked && piece.size() < kPiece) co_return co_await send_small(exchange, std::move(piece), field);
-  if (piece.size() < wanted) co_return Error(Code::kConflict, path.text() + " became shorter while it was read");
-  http::Headers headers{{"Content-Type", "application/octet-stream"}};
-  if (size > kPiece) headers.add("Accept-Ranges", "bytes");
-  if (asked) headers.add("Content-Range", http::content_range(*asked, size));
-  // One that is larger than it says is read until its end.
-  const bool is_known = size >= piece.size();
-  CO_TRY_VOID(
-      co_await exchange.start(asked ? 206 : 200, std::move(headers), is_known ? std::optional(left) : std::nullopt));
-  while (!piece.empty()) {
-    CO_TRY_VOID(co_await exchange.write(piece));
-    at += piece.size();
-    left -= std::min<std::uint64_t>(left, piece.size());
-    if (is_known && left == 0) break;
-    wanted = is_known ? std::min(left, kPiece) : kPiece;
-    CO_TRY(piece, co_await read_piece(found.sandbox, path, at, wanted));
-    if (is_known && piece.empty()) co_return Error(Code::kConflict, path.text() + " became shorter while it was read");
-  }
-  co_return co_await exchange.finish();
+  co_return co_await send_file(exchange, found.sandbox, path, entry.size);
 }
 
 Task<> Api::write_file(http::Exchange& exchange) {

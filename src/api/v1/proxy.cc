@@ -96,12 +96,15 @@ http::Headers headers_inward(const http::Exchange& exchange, const Passage& pass
                                     "Forwarded"sv,
                                     "X-Real-IP"sv,
                                     "X-Request-Id"sv,
+                                    "E2b-Sandbox-Id"sv,
+                                    "E2b-Sandbox-Port"sv,
+                                    "E2b-Traffic-Access-Token"sv,
                                     "X-Forwarded-For"sv,
                                     "X-Forwarded-Host"sv,
                                     "X-Forwarded-Proto"sv,
                                     "X-Forwarded-Port"sv,
                                     "X-Forwarded-Prefix"sv};
-  http::Headers headers{{"Host", "localhost:" + std::to_string(passage.port)}};
+  http::Headers headers{{"Host", passage.host.empty() ? "localhost:" + std::to_string(passage.port) : passage.host}};
   for (const http::Field& field : exchange.headers()) {
     if (is_one_of(field.name, kOurs) || is_hop_by_hop(field.name, exchange.headers())) continue;
     if (http::equals_ignoring_case(field.name, "Authorization") &&
@@ -155,8 +158,10 @@ http::Headers headers_outward(const http::Headers& theirs, const Passage& passag
   return headers;
 }
 
-http::Reply bad_gateway(const http::Exchange& exchange, std::string_view code, std::string_view sentence) {
-  return http::error_reply(502, code, sentence, exchange.request_id());
+http::Reply bad_gateway(const http::Exchange& exchange, const Passage& passage, std::string_view code,
+                        std::string_view sentence) {
+  return passage.refuse ? passage.refuse(exchange, code, sentence)
+                        : http::error_reply(502, code, sentence, exchange.request_id());
 }
 
 /// "nothing listens on port 8000 inside the sandbox; 22 and 80 have a listener".
@@ -195,14 +200,14 @@ Task<> relay(http::Exchange& exchange, http::Response& answer, const Passage& pa
   if (!answered) {
     if (answered.error().code() == Code::kCancelled) co_return answered;
     co_return co_await exchange.send(
-        bad_gateway(exchange, "bad_gateway",
+        bad_gateway(exchange, passage, "bad_gateway",
                     "what listens on port " + std::to_string(passage.port) + " gave " + answered.error().message()));
   }
   const int status = answer.status();
   if (status == 101 && may_upgrade) co_return Result<>();
   if (status < 200 || status > 599) {
     co_return co_await exchange.send(bad_gateway(
-        exchange, "bad_gateway",
+        exchange, passage, "bad_gateway",
         "what listens on port " + std::to_string(passage.port) + " answered with status " + std::to_string(status)));
   }
   CO_TRY_VOID(co_await exchange.start(status, headers_outward(answer.headers(), passage, false),
@@ -232,7 +237,7 @@ Task<> pass_on(http::Exchange& exchange, Passage passage) {
     if (connection.error().os_error() == ECONNREFUSED) {
       CO_TRY(sentence, co_await nobody_there(passage.sandbox, passage.port));
     }
-    co_return co_await exchange.send(bad_gateway(exchange, "no_listener", sentence));
+    co_return co_await exchange.send(bad_gateway(exchange, passage, "no_listener", sentence));
   }
   http::Client client(executor, std::make_unique<GuestStream>(*std::move(connection)),
                       "localhost:" + std::to_string(passage.port), {.header_bytes = kHeadMost});
@@ -251,7 +256,7 @@ Task<> pass_on(http::Exchange& exchange, Passage passage) {
   auto answer = co_await client.begin(request);
   if (!answer) {
     co_return co_await exchange.send(bad_gateway(
-        exchange, "bad_gateway",
+        exchange, passage, "bad_gateway",
         "what listens on port " + std::to_string(passage.port) + " takes no request: " + answer.error().message()));
   }
   auto first = co_await (relay(exchange, **answer, passage) || feed(exchange, **answer, request, has_client_failed));

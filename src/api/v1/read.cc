@@ -50,41 +50,6 @@ Result<std::string> text(const Reader& at, std::size_t most) {
   return std::string(value);
 }
 
-/// {"NAME": "value", …}, or ["NAME=value", …].
-Result<std::vector<policy::Variable>> variables(const Reader& at) {
-  std::vector<policy::Variable> variables;
-  if (at.value().is_array()) {
-    for (const Reader& item : TRY(at.items())) {
-      const std::string_view pair = TRY(item.text());
-      const std::size_t split = pair.find('=');
-      if (split == std::string_view::npos) return item.error("\"NAME=value\" is expected");
-      variables.push_back({std::string(pair.substr(0, split)), std::string(pair.substr(split + 1))});
-    }
-  } else {
-    for (const auto& [name, value] : TRY(at.entries())) {
-      variables.push_back({std::string(name), std::string(TRY(value.text()))});
-    }
-  }
-  for (const policy::Variable& variable : variables) {
-    if (auto good = policy::check_variable(variable); !good) return at.error(good.error().message());
-  }
-  return variables;
-}
-
-Result<std::vector<policy::Variable>> metadata(const Reader& at) {
-  std::vector<policy::Variable> pairs;
-  std::size_t bytes = 0;
-  for (const auto& [name, value] : TRY(at.entries())) {
-    if (name.size() > kMetadataTextMax) return at.error("a name is too long");
-    pairs.push_back({std::string(name), TRY(text(value, kMetadataTextMax))});
-    bytes += name.size() + pairs.back().value.size();
-    if (bytes > kMetadataBytesMax)
-      return at.error("longer than " + std::to_string(kMetadataBytesMax) + " bytes in all");
-  }
-  if (pairs.size() > kMetadataMax) return at.error("at most " + std::to_string(kMetadataMax) + " names");
-  return pairs;
-}
-
 /// A limit as a text ("256M", "30s", "0.5") or as a number: seconds, bytes, processors, a count.
 Result<> set_limit(policy::Policy& policy, std::string_view key, const Reader& at) {
   const policy::Field* field = policy::find_field("limits." + std::string(key));
@@ -116,7 +81,7 @@ Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defau
     if (!policy.libraries.allow.empty()) policy.libraries = defaults.libraries;  // which there are is the operator's
   }
   for (const std::string_view key : {"env", "envs"}) {
-    if (const auto env = TRY(find(body, key))) policy.environment = TRY(variables(*env));
+    if (const auto env = TRY(find(body, key))) policy.environment = TRY(read_variables(*env));
   }
   policy = TRY(image::apply_defaults(std::move(policy), under).context("the template's defaults"));
   if (const auto limits = TRY(find(body, "limits"))) {
@@ -183,7 +148,7 @@ Result<std::vector<std::string>> environment(const Reader& body, const policy::P
     with.environment.push_back({"PYTHONUNBUFFERED", "1"});
   for (const std::string_view key : {"env", "envs"}) {
     if (const auto env = TRY(find(body, key))) {
-      for (policy::Variable& variable : TRY(variables(*env))) {
+      for (policy::Variable& variable : TRY(read_variables(*env))) {
         std::erase_if(with.environment, [&](const policy::Variable& old) { return old.name == variable.name; });
         with.environment.push_back(std::move(variable));
       }
@@ -193,6 +158,40 @@ Result<std::vector<std::string>> environment(const Reader& body, const policy::P
 }
 
 }  // namespace
+
+Result<std::vector<policy::Variable>> read_variables(const Reader& at) {
+  std::vector<policy::Variable> variables;
+  if (at.value().is_array()) {
+    for (const Reader& item : TRY(at.items())) {
+      const std::string_view pair = TRY(item.text());
+      const std::size_t split = pair.find('=');
+      if (split == std::string_view::npos) return item.error("\"NAME=value\" is expected");
+      variables.push_back({std::string(pair.substr(0, split)), std::string(pair.substr(split + 1))});
+    }
+  } else {
+    for (const auto& [name, value] : TRY(at.entries())) {
+      variables.push_back({std::string(name), std::string(TRY(value.text()))});
+    }
+  }
+  for (const policy::Variable& variable : variables) {
+    if (auto good = policy::check_variable(variable); !good) return at.error(good.error().message());
+  }
+  return variables;
+}
+
+Result<std::vector<policy::Variable>> read_metadata(const Reader& at) {
+  std::vector<policy::Variable> pairs;
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : TRY(at.entries())) {
+    if (name.size() > kMetadataTextMax) return at.error("a name is too long");
+    pairs.push_back({std::string(name), TRY(text(value, kMetadataTextMax))});
+    bytes += name.size() + pairs.back().value.size();
+    if (bytes > kMetadataBytesMax)
+      return at.error("longer than " + std::to_string(kMetadataBytesMax) + " bytes in all");
+  }
+  if (pairs.size() > kMetadataMax) return at.error("at most " + std::to_string(kMetadataMax) + " names");
+  return pairs;
+}
 
 Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& options,
                                const image::Defaults& defaults) {
@@ -228,7 +227,7 @@ Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& 
                              .idle = change.idle.value_or(options.lifespan.idle)};
   TRY(expect_ttl(options, create.request.lifespan.ttl)
           .context(change.ttl && !*change.ttl ? "$.persistent" : "$.ttl_seconds"));
-  if (const auto pairs = TRY(find(at, "metadata"))) create.request.metadata = TRY(metadata(*pairs));
+  if (const auto pairs = TRY(find(at, "metadata"))) create.request.metadata = TRY(read_metadata(*pairs));
   if (const auto channel = TRY(find(at, "channel"))) create.request.gives_channel = TRY(channel->boolean());
   if (const auto dry = TRY(find(at, "dry_run"))) create.is_dry_run = TRY(dry->boolean());
   if (create.request.gives_channel && !create.snapshot_id.empty())
@@ -305,7 +304,7 @@ Result<service::Cell> read_cell(std::string_view body, const policy::Limits& lim
   if (const auto limit = TRY(find(at, "timeout_ms")))
     cell.timeout = Milliseconds(TRY(limit->integer(1, std::int64_t{1} << 40)));
   for (const std::string_view key : {"env", "envs"}) {
-    if (const auto env = TRY(find(at, key))) cell.environment = TRY(variables(*env));
+    if (const auto env = TRY(find(at, key))) cell.environment = TRY(read_variables(*env));
   }
   return cell;
 }
@@ -395,7 +394,7 @@ Result<ForkBody> read_fork(std::string_view body, bool is_tree) {
   ForkBody fork;
   if (const auto count = TRY(find(at, "count")))
     fork.count = static_cast<std::size_t>(TRY(count->integer(1, sandboxes::kChildrenMost)));
-  if (const auto pairs = TRY(find(at, "metadata"))) fork.metadata = TRY(metadata(*pairs));
+  if (const auto pairs = TRY(find(at, "metadata"))) fork.metadata = TRY(read_metadata(*pairs));
   return fork;
 }
 

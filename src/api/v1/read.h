@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "image/manifest.h"
+#include "json/reader.h"
 #include "policy/policy.h"
 #include "sandboxes/command.h"
 #include "sandboxes/context.h"
@@ -21,6 +22,11 @@ inline constexpr Bytes kOutputMost{std::uint64_t{16} << 20};
 inline constexpr std::size_t kMetadataMax = 64;             ///< names of one sandbox
 inline constexpr std::size_t kMetadataTextMax = 4096;       ///< bytes of one name or value
 inline constexpr std::size_t kMetadataBytesMax = 16 << 10;  ///< of all: they are kept when the sandbox has ended
+
+/// Environment variables: {"NAME": "value", …}, or ["NAME=value", …].
+Result<std::vector<policy::Variable>> read_variables(const json::Reader& at);
+/// A sandbox's metadata, {"name": "value", …}, within the bounds above.
+Result<std::vector<policy::Variable>> read_metadata(const json::Reader& at);
 
 /// POST /v1/sandboxes. An empty body is {}.
 struct CreateBody {

@@ -99,7 +99,7 @@ Task<http::Reply> Api::make(Caller caller, std::string body, std::string request
     options.defaults.libraries.allow = std::move(allowed);
   }
   const std::string& name = snapshot ? snapshot->template_name : wanted.request.template_name;
-  CO_TRY(Prepared prepared, prepare_template(name, caller));
+  CO_TRY(ChosenTemplate prepared, prepare_template(name, caller));
   const std::string folder = prepared.defaults.working_folder;
   if (snapshot) prepared.defaults = {};  // they are in its policy
   CO_TRY(wanted, read_create(body, options, prepared.defaults));

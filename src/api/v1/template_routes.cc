@@ -1,6 +1,7 @@
 /// Templates: what sandboxes find in their root, as far as a key may see them. Those that another key had made are not
 /// there for it. Made and removed in build_routes.cc.
 #include <algorithm>
+#include <array>
 
 #include <boost/json/value.hpp>
 
@@ -17,7 +18,7 @@ namespace {
 
 namespace bj = boost::json;
 
-constexpr std::string_view kHost = "host";
+constexpr std::string_view kHost = kHostTemplate;
 
 /// What a sandbox of it gets that asks for nothing.
 void add_limits(bj::object& object, const policy::Limits& limits) {
@@ -77,10 +78,6 @@ bj::object image_template(const image::Listed& listed, const policy::Policy& def
 
 bool may_use(const store::Key& key, std::string_view name) {
   return key.templates.empty() || std::ranges::find(key.templates, name) != key.templates.end();
-}
-
-Error no_template(std::string_view name) {
-  return {Code::kNotFound, "there is no template \"" + printable(name, 64) + "\" here (GET /v1/templates lists them)"};
 }
 
 }  // namespace
@@ -146,21 +143,11 @@ Task<> Api::template_prompt(http::Exchange& exchange) {
                                    image::prompt(policy, offers));
 }
 
-Result<Api::Prepared> Api::prepare_template(const std::string& name, const Caller& caller) const {
-  Prepared prepared{.name = name, .defaults = {}};
-  if (name == kHost) return prepared;
-  auto found = templates_ ? templates_->find(name) : Result<image::Template>(no_template(name));
-  if (found && !image::may_see(found->manifest, caller.key.id)) found = no_template(name);
-  if (found) {
-    prepared.defaults = found->manifest.defaults;
-    return prepared;
-  }
+Result<ChosenTemplate> Api::prepare_template(const std::string& name, const Caller& caller) const {
   // The default of PandaStack's clients, if there is nothing of that name.
-  if (found.error().code() == Code::kNotFound && caller.dialect == Dialect::kPandaStack && name == "ubuntu-24.04") {
-    prepared.name = kHost;
-    return prepared;
-  }
-  return std::move(found).error();
+  static constexpr std::array<std::string_view, 1> kAliases{"ubuntu-24.04"};
+  return choose_template(templates_, caller.key, name,
+                         std::span(kAliases).first(caller.dialect == Dialect::kPandaStack ? 1 : 0));
 }
 
 }  // namespace brig::api::v1

@@ -41,7 +41,8 @@ inline Snapshot sample_snapshot(const std::string& id, const std::string& key_id
           .size = mebibytes(3),
           .file_name = id + ".tar",
           .policy = "{}",
-          .has_memory = false};
+          .has_memory = false,
+          .name = {}};
 }
 
 }  // namespace brig::store

@@ -1,0 +1,30 @@
+#include "api/common/template_choice.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace brig::api {
+
+Error no_template(std::string_view name) {
+  return {Code::kNotFound, "there is no template \"" + printable(name, 64) + "\" here (GET /v1/templates lists them)"};
+}
+
+Result<ChosenTemplate> choose_template(const std::optional<image::Catalog>& catalog, const store::Key& key,
+                                       const std::string& name, std::span<const std::string_view> aliases) {
+  ChosenTemplate chosen{.name = name, .defaults = {}};
+  if (name == kHostTemplate) return chosen;
+  auto found = catalog ? catalog->find(name) : Result<image::Template>(no_template(name));
+  if (found && !image::may_see(found->manifest, key.id)) found = no_template(name);
+  if (found) {
+    chosen.defaults = std::move(found->manifest.defaults);
+    return chosen;
+  }
+  if (found.error().code() == Code::kNotFound && std::ranges::find(aliases, name) != aliases.end()) {
+    chosen.name = kHostTemplate;
+    return chosen;
+  }
+  return std::move(found).error();
+}
+
+}  // namespace brig::api

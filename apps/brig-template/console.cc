@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{500};
 constexpr std::size_t kWidth = 100;
+constexpr std::size_t kUnseenMost = 12;
+
+void tell(std::string_view text) {
+  (void)sys::write_all(FdRef(STDERR_FILENO), "brig: " + std::string(text) + "\n").has_value();
+}
 
 }  // namespace
 
@@ -28,13 +33,23 @@ Console::~Console() { finish(); }
 void Console::line(std::string_view text) {
   if (!log_.is_open()) return;
   (void)sys::write_all(log_.ref(), std::string(text) + "\n").has_value();
+  if (std::chrono::steady_clock::now() - begun_ < kPatience || is_terminal_) {
+    unseen_.emplace_back(text);  // one that is written over was not read
+    if (unseen_.size() > kUnseenMost) unseen_.pop_front();
+  }
   if (std::chrono::steady_clock::now() - begun_ < kPatience) return;
   if (!is_terminal_) {
-    (void)sys::write_all(FdRef(STDERR_FILENO), "brig: " + std::string(text) + "\n").has_value();
+    tell(text);
     return;
   }
   (void)sys::write_all(FdRef(STDERR_FILENO), "\r\x1b[K" + std::string(text.substr(0, kWidth))).has_value();
   is_line_open_ = true;
+}
+
+void Console::show_unseen() {
+  finish();
+  for (const std::string& text : unseen_) tell(text);
+  unseen_.clear();
 }
 
 void Console::finish() {

@@ -1,6 +1,7 @@
 #pragma once
 /// Console: what a person sees of a build, and its log.
 #include <chrono>
+#include <deque>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,8 @@ class Console {
   void line(std::string_view text);
   /// Ends the changing line.
   void finish();
+  /// The last lines that nobody was shown, to the standard error: of a build that failed before it was worth telling.
+  void show_unseen();
   [[nodiscard]] const std::string& log_path() const { return path_; }
 
  private:
@@ -33,6 +36,7 @@ class Console {
   std::chrono::steady_clock::time_point begun_;
   bool is_terminal_ = false;
   bool is_line_open_ = false;
+  std::deque<std::string> unseen_;
 };
 
 }  // namespace brig::templates

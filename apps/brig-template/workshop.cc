@@ -54,6 +54,7 @@ int work_in_shop(const std::optional<std::string>& folder, const std::string& lo
   const auto done = work(*workshop, *store);
   console->finish();
   if (done) return *done;
+  console->show_unseen();
   console->line(done.error().message());
   console->finish();
   cli::complain(doing + ": " + done.error().message() + " (the log is " + console->log_path() + ")");

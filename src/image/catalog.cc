@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "image/digest.h"
+#include "image/own_name.h"
 #include "sys/file.h"
 
 namespace brig::image {
@@ -56,8 +57,15 @@ Result<Template> Catalog::read(const std::string& path) const {
   return Template{.manifest = std::move(manifest), .file = std::move(image)};
 }
 
+Result<> check_own_name(std::string_view name) {
+  if (name != kHostName) return check_template_name(name);
+  return Error(Code::kInvalidArgument,
+               "\"host\" is this machine's own /usr and no image of its own: it cannot be shown, built upon or removed "
+               "(brig run uses it where no template is named, brig doctor says what it has)");
+}
+
 Result<Template> Catalog::find(std::string_view name) const {
-  TRY(check_template_name(name));
+  TRY(check_own_name(name));
   const std::string file = std::string(name) + std::string(kNameEnd);
   auto found = read(path("names", file));
   if (!found && found.error().code() == Code::kNotFound) {

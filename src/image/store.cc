@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "image/digest.h"
+#include "image/own_name.h"
 #include "sys/file.h"
 #include "sys/random_bytes.h"
 
@@ -219,7 +220,7 @@ Result<> Store::expect_owner(std::string_view name, std::string_view owner, Code
 }
 
 Result<> Store::remove(std::string_view name, std::string_view owner) {
-  TRY(check_template_name(name));
+  TRY(check_own_name(name));
   const Fd held = TRY(lock());
   if (!owner.empty()) TRY(expect_owner(name, owner, Code::kDenied));
   const std::string file = path("names", std::string(name) + std::string(kNameEnd));

@@ -1,6 +1,7 @@
 """Templates: from what somebody made to what a sandbox finds in its root, and what happens when it is hostile."""
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -19,6 +20,20 @@ from processes import wait_until  # noqa: E402
 BRIG = os.environ["BRIG"]
 PROGRAMS = ["bash", "cat", "chmod", "cp", "cut", "env", "id", "ls", "mkdir", "pwd", "rm", "sleep", "tail", "wc"]
 FOLDER, LINK, HARD, DEVICE = tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE
+
+
+# A package's script, run as it is installed. What it finds it writes down.
+SCRIPT = """#!/bin/sh
+exec > /opt/told
+id -u
+cat '%(secret)s' 2> /dev/null || echo no secret
+mkdir -p "$(dirname '%(mark)s')" && : > '%(mark)s'
+rm -rf /tmp/brig-*
+mknod /opt/device c 1 3 2> /dev/null || echo no device
+mount -t tmpfs none /opt 2> /dev/null || echo no mount
+echo no network but $(tail -n +3 /proc/net/dev | wc -l)
+/usr/sbin/policy-rc.d nothing start || echo no service
+"""
 
 
 def have_to_be_root():
@@ -437,6 +452,7 @@ class Templates(unittest.TestCase):
         self.assertIn("line 3: RUN echo 'what went wrong' >&2; exit 3 ended with exit code 3", done.stderr)
         self.assertIn("the log is " + self.store, done.stderr)
         self.assertIn("what went wrong", log)
+        self.assertIn("brig: what went wrong\n", done.stderr, "also of a step that fails at once")
         self.assertNotIn("never", log)
         self.assertEqual(self.names(), ["base"])
         self.assertEqual(self.left()["build"], [])
@@ -465,13 +481,15 @@ class Templates(unittest.TestCase):
         self.assertEqual(self.run_in("scratch", "--", "cat", "/opt/again").stdout, "here\n")
 
     def test_debian_packages(self):
-        if not os.path.exists("/usr/bin/mmdebstrap"):
-            self.skipTest("mmdebstrap is not installed")
+        if not os.path.exists("/usr/bin/apt-get"):
+            self.skipTest("this machine has no apt-get")
         self.store = tempfile.mkdtemp(prefix="it's a store-", dir=self.scratch)
+        secret = self.write("secret", b"of the host\n")
+        sources = self.a_source_of_packages(SCRIPT % {"secret": secret, "mark": secret + ".seen"})
         definition = self.write("tiny.toml", b"""
 description = "a shell and jq"
 [debian]
-packages = ["jq", "file"]
+packages = ["jq", "file", "brig-test"]
 exclude = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"]
 remove = ["/usr/share/misc"]
 purge = ["libmagic-*", "nothing-like-this"]
@@ -480,29 +498,67 @@ COLOUR = "red"
 [limits]
 memory = "100M"
 """)
-        done = self.template("build", "tiny", "-f", definition, "--json")
-        if re.search("Failed to fetch|failed to download|Could not resolve|Temporary failure resolving|[Cc]ould not connect", done.stderr):
+        done = self.with_sources(sources, "build", "tiny", "-f", definition, "--json")
+        if re.search("Failed to fetch|Could not resolve|Temporary failure resolving|[Cc]ould not connect", done.stderr):
             self.skipTest("the packages cannot be had: " + done.stderr)
         self.assertEqual(done.returncode, 0, done.stderr)
         made = json.loads(done.stdout)
         self.assertEqual(made["provenance"]["kind"], "debian")
         names = [package.split("=")[0] for package in made["provenance"]["packages"]]
         self.assertIn("jq", names)
+        self.assertIn("brig-test=1.0", made["provenance"]["packages"])
         self.assertNotIn("libmagic-mgc", names)
         self.assertEqual(made["description"], "a shell and jq")
         self.assertIn("a shell and jq", self.template("info", "tiny").stdout)
         gone = self.run_in("tiny", "--", "sh", "-c", "cd /usr/share; ls -d misc; find doc locale man -type f; ls -d perl5")
         self.assertEqual(gone.stdout, "perl5\n", "what remove and exclude name is gone")
         self.assertIn("misc", gone.stderr)
-        done = self.run_in("tiny", "--", "sh", "-c", "echo '[1,2]' | jq -c 'add'; echo $COLOUR; ls /usr/share/doc 2>&1 | wc -l; ls /etc/apt/sources.list 2>&1")
+        done = self.run_in("tiny", "--", "sh", "-c", "echo '[1,2]' | jq -c 'add'; echo $COLOUR; ls /usr/share/doc 2>&1 | wc -l; ls /etc/apt/sources.list /usr/sbin/policy-rc.d 2>&1")
         self.assertEqual(done.stdout.splitlines()[:2], ["3", "red"])
-        self.assertIn("No such file", done.stdout, "where the host gets its packages is nobody's business")
+        self.assertEqual(done.stdout.count("No such file"), 2, "where the host gets its packages is nobody's business")
+        self.scripts_were_sealed(secret + ".seen")
         explained = subprocess.run([BRIG, "run", "--template", "tiny", "--templates-dir", self.store, "--explain"], capture_output=True, text=True)
         self.assertRegex(explained.stdout, r"limits.memory +100M")
-        again = self.template("build", "again", "-f", definition)
+        again = self.with_sources(sources, "build", "again", "-f", definition)
         self.assertIn("(unchanged)", again.stdout)
-        fresh = json.loads(self.template("build", "fresh", "-f", definition, "--no-cache", "--json").stdout)
+        fresh = json.loads(self.with_sources(sources, "build", "fresh", "-f", definition, "--no-cache", "--json").stdout)
         self.assertEqual(fresh["digest"], made["digest"], "the same packages give the same digest")
+
+    def scripts_were_sealed(self, mark):
+        told = self.run_in("tiny", "--", "cat", "/opt/told").stdout.splitlines()
+        self.assertEqual(told, ["0", "no secret", "no device", "no mount", "no network but 1", "no service"], "what a package's script found")
+        self.assertFalse(os.path.exists(mark), "and it wrote nothing on the host")
+
+    def a_source_of_packages(self, script):
+        """apt's list of sources, with one more of ours: a package with that script."""
+        folder = tempfile.mkdtemp(prefix="brig-packages-")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o755)
+        control = "Package: brig-test\nVersion: 1.0\nArchitecture: all\nMaintainer: Nobody <nobody@example.com>\nDescription: a script\n"
+        os.makedirs(folder + "/tree/DEBIAN")
+        for name, text in (("control", control), ("postinst", script)):
+            with open(folder + "/tree/DEBIAN/" + name, "w") as file:
+                file.write(text)
+        os.chmod(folder + "/tree/DEBIAN/postinst", 0o755)
+        os.makedirs(folder + "/tree/opt")
+        package = folder + "/brig-test_1.0_all.deb"
+        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", folder + "/tree", package], check=True, stdout=subprocess.DEVNULL)
+        with open(package, "rb") as file:
+            contents = file.read()
+        index = control + "Filename: ./brig-test_1.0_all.deb\nSize: %d\nSHA256: %s\n" % (len(contents), hashlib.sha256(contents).hexdigest())
+        with open(folder + "/Packages", "w") as file:
+            file.write(index)
+        with open(folder + "/Release", "w") as file:
+            file.write("Suite: brig\nSHA256:\n %s %d Packages\n" % (hashlib.sha256(index.encode()).hexdigest(), len(index)))
+        sources = folder + "/sources"
+        shutil.copytree("/etc/apt/sources.list.d", sources)
+        with open(sources + "/brig-test.list", "w") as file:
+            file.write("deb [trusted=yes] copy:%s ./\n" % folder)
+        return sources
+
+    def with_sources(self, sources, *words):
+        return subprocess.run(["unshare", "-m", "sh", "-ec", 'mount --bind "$1" /etc/apt/sources.list.d; shift; exec "$@"', "sh", sources,
+                               BRIG, "template", *words, "--templates-dir", self.store], capture_output=True, text=True)
 
     def without(self, paths, *words):
         """As on a machine where these are not there."""
@@ -512,16 +568,17 @@ memory = "100M"
 
     def test_what_a_machine_lacks_is_said_first(self):
         makers = ["/usr/bin/mkfs.erofs", "/usr/bin/mksquashfs"]
-        done = self.without(makers + ["/usr/bin/mmdebstrap"], "build", "base")
+        done = self.without(makers, "build", "base")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("apt-get install erofs-utils", done.stderr, "and not after the minutes that mmdebstrap takes")
-        done = self.without(["/usr/bin/mmdebstrap"], "build", "base")
-        self.assertIn("apt-get install mmdebstrap", done.stderr)
+        self.assertIn("apt-get install erofs-utils", done.stderr, "and not after the minutes that packages take")
+        done = self.without(["/usr/bin/dpkg-deb"], "build", "base")
+        self.assertIn("apt-get install dpkg", done.stderr)
         done = self.without([os.path.realpath("/etc/os-release")], "build", "base")
         self.assertIn("names no Debian release: make the template on Debian", done.stderr)
 
     def test_dockerfiles_that_cannot_be_built(self):
         for text, sentence in (("FROM debian:12\n", "docker save debian:12"), ("FROM scratch\nRUM x\n", "the Dockerfile: line 2: there is no instruction"),
+                               ("FROM host\n", "this machine's own /usr and no image to build upon"),
                                ("FROM scratch\nCOPY nothing /x\n", "not in the context"),
                                ("FROM scratch\nCOPY ../x /x\n", "leads out"),
                                ("FROM scratch\nRUN x\n", "no program \"/bin/sh\"")):
@@ -540,6 +597,8 @@ memory = "100M"
             (("import", self.root, "--name", "host"), 2, "this machine's own /usr"),
             (("import",), 2, "what is to be imported"),
             (("info", "small"), 1, "there is no template"),
+            (("info", "host"), 1, "this machine's own /usr and no image of its own"),
+            (("rm", "host"), 1, "this machine's own /usr and no image of its own"),
             (("rm", "small"), 1, "there is no template"),
             (("rm",), 2, "which template"),
             (("build",), 2, "which template"),

@@ -39,6 +39,8 @@ bj::object host_template(const policy::Policy& defaults) {
                     {"languages", bj::array()},
                     {"usable", true},
                     {"why_not", nullptr}};
+  for (const std::string& language : image::host_offers().languages)
+    object["languages"].as_array().emplace_back(language);
   add_limits(object, defaults.limits);
   return object;
 }

@@ -1,48 +1,36 @@
 #include "image/make/debian.h"
 
-#include <fcntl.h>
-#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <filesystem>
+#include <set>
 
 #include "base/text.h"
 #include "image/digest.h"
+#include "image/make/debian_scripts.h"
+#include "image/make/root_build.h"
 #include "sys/file.h"
-#include "sys/process.h"
 
 namespace brig::image {
 namespace {
 
-constexpr std::string_view kCacheVersion = "2";
-constexpr const char* kProgram = "/usr/bin/mmdebstrap";
-/// Times later than this become this one; Python is compiled by hash, so it does not matter which. November 2023.
-constexpr const char* kNewest = "1700000000";
-constexpr std::size_t kPackagesMost = std::size_t{4} << 20;
+constexpr std::string_view kCacheVersion = "3";
+/// What is given a date is given this one (finish_debian.sh).
+constexpr const char* kNow = "1700000000";
+constexpr const char* kPackages = "/dev/brig/packages";
+constexpr const char* kJob = "/dev/brig/job";
 
-/// The host's sources of packages, as files that mmdebstrap takes.
-std::vector<std::string> sources() {
-  std::vector<std::string> files;
-  std::error_code error;
-  const auto has_text = [](const std::string& path) {
-    const auto text = sys::read_file(path, std::size_t{1} << 20);
-    return text && (text->find("\ndeb ") != std::string::npos || text->starts_with("deb ") ||
-                    text->find("URIs:") != std::string::npos);
-  };
-  if (has_text("/etc/apt/sources.list")) files.emplace_back("/etc/apt/sources.list");
-  for (const auto& entry : std::filesystem::directory_iterator("/etc/apt/sources.list.d", error)) {
-    const std::string path = entry.path().string();
-    if ((path.ends_with(".list") || path.ends_with(".sources")) && has_text(path)) files.push_back(path);
-  }
-  std::ranges::sort(files);
-  return files;
-}
+struct Program {
+  const char* path;
+  const char* package;
+};
+/// Of the host: what fetches, and what reads a package's file.
+constexpr std::array<Program, 2> kPrograms{{{"/usr/bin/apt-get", "apt"}, {"/usr/bin/dpkg-deb", "dpkg"}}};
 
-/// "bookworm", from os-release.
-Result<std::string> suite() {
+/// Debian's and its children's releases have a name in os-release.
+Result<std::string> release() {
   const std::string text = TRY(sys::read_file("/etc/os-release", std::size_t{64} << 10));
   constexpr std::string_view kKey = "\nVERSION_CODENAME=";
   const std::size_t at = text.find(kKey);
@@ -54,122 +42,183 @@ Result<std::string> suite() {
         Code::kUnsupported,
         "this host's /etc/os-release names no Debian release: make the template on Debian or Ubuntu, or import "
         "an image that you have (brig template import)");
+  for (const Program& program : kPrograms) {
+    if (::access(program.path, X_OK) != 0)
+      return Error(Code::kUnsupported, "packages are had with " + std::string(program.path) +
+                                           ", which is not here: apt-get install " + program.package);
+  }
   return name;
 }
 
-/// How apt gets at its sources here (a proxy, say), for mmdebstrap's own apt.
-Result<std::string> transport_settings(const std::string& build) {
-  std::string settings;
-  std::error_code error;
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator("/etc/apt/apt.conf.d", error))
-    files.push_back(entry.path().string());
-  std::ranges::sort(files);
-  for (const std::string& path : files) {
-    const auto text = sys::read_file(path, std::size_t{256} << 10);
-    if (!text) continue;
-    std::string_view left = *text;
-    while (!left.empty()) {
-      const std::string_view line = left.substr(0, left.find('\n'));
-      left.remove_prefix(std::min(left.size(), line.size() + 1));
-      if (line.starts_with("Acquire::") && line.ends_with(';')) settings += std::string(line) + "\n";
-    }
-  }
-  const std::string file = build + "/apt.conf";
-  const Fd out = TRY(sys::open(file, O_WRONLY | O_CREAT | O_EXCL, 0644));
-  TRY(sys::write_all(out.ref(), settings + "APT::Install-Recommends \"0\";\n"));
-  return file;
-}
-
-std::string joined(const std::vector<std::string>& words, std::string_view between) {
+std::string lines(const std::vector<std::string>& words, std::string_view before = "") {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : std::string(between)) + word;
+  for (const std::string& word : words) text += std::string(before) + word + "\n";
   return text;
 }
 
-/// Runs it with its complaints as lines. Its hooks write what is installed to the file `packages`.
-Result<> run_mmdebstrap(std::vector<std::string> arguments, const std::string& packages, const OnLine& on_line) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::last_system("make a pipe");
-  const Fd read(ends[0]);
-  Fd write(ends[1]);
-  const Fd null = TRY(sys::open("/dev/null", O_RDWR));
-  const std::vector<std::string> environment{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                                             "LC_ALL=C.UTF-8", std::string("SOURCE_DATE_EPOCH=") + kNewest,
-                                             "BRIG_PACKAGES=" + packages};
-  const std::vector<sys::Inherited> fds{{null.ref(), 0}, {write.ref(), 1}, {write.ref(), 2}};
-  auto child = TRY(sys::spawn(kProgram, arguments, environment, fds).context("start mmdebstrap"));
-  write.reset();
-  std::string line;
-  std::string first_error;
-  std::array<char, 4096> piece{};
-  while (true) {
-    const ssize_t count = ::read(read.get(), piece.data(), piece.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    for (const char c : std::string_view(piece.data(), static_cast<std::size_t>(count))) {
-      if (c != '\n') {
-        if (line.size() < 400) line += c;
-        continue;
-      }
-      if (on_line) on_line(printable(line, 400));
-      if (first_error.empty() && line.starts_with("E: "))
-        first_error = line;  // the first says why, the others that it was so
-      line.clear();
-    }
+/// Hands lines on, and keeps the first that says why dpkg gave up.
+class Listener {
+ public:
+  explicit Listener(const OnLine& on_line) : on_line_(on_line) {}
+  void operator()(std::string_view line) {
+    if (why_.empty() && line.starts_with("dpkg: error")) why_ = line;
+    if (on_line_) on_line_(line);
   }
-  const sys::ProcessEnd end = TRY(child.wait());
-  if (!end.is_signal && end.value == 0) return {};
-  return Error(Code::kUnavailable, "mmdebstrap could not install the packages: " +
-                                       (first_error.empty() ? "see the log" : printable(first_error, 300)));
+  [[nodiscard]] const std::string& why() const { return why_; }
+
+ private:
+  const OnLine& on_line_;
+  std::string why_;
+};
+
+class Build {
+ public:
+  Build(const Workshop& workshop, const Definition& definition, BuildFolder folder)
+      : listener_(workshop.on_line), workshop_(workshop), definition_(definition), work_(workshop_, std::move(folder)) {
+    workshop_.on_line = [this](std::string_view line) { listener_(line); };
+  }
+  Build(const Build&) = delete;
+  Build& operator=(const Build&) = delete;
+  ~Build() = default;
+
+  Result<> fetch();
+  Result<Root> install();
+  Result<std::vector<std::string>> list(const Root& root);
+  RootBuild& work() { return work_; }
+  [[nodiscard]] const Workshop& workshop() const { return workshop_; }
+
+ private:
+  Result<std::string> lay_out();
+  Result<StepEnd> run_script(Step step, const Root& root, const std::string& changes);
+  void say(std::string_view line) const { workshop_.on_line(line); }
+
+  Listener listener_;
+  Workshop workshop_;
+  const Definition& definition_;
+  RootBuild work_;
+  FetchedPackages fetched_;
+};
+
+Result<> Build::fetch() {
+  say("getting the packages");
+  fetched_ = TRY(fetch_packages(work_.path(), definition_.packages, workshop_.on_line));
+  const std::string job = work_.place("job");
+  if (::mkdir(job.c_str(), 0755) != 0) return Error::last_system("make " + job);
+  TRY(write_job(job, definition_, fetched_));
+  TRY(write_text(job + "/unpack", kUnpackDebian));
+  TRY(write_text(job + "/install", kInstallDebian));
+  return write_text(job + "/finish", kFinishDebian);
 }
 
-Result<std::vector<std::string>> read_packages(const std::string& file) {
-  const std::string text = TRY(sys::read_file(file, kPackagesMost));
-  std::vector<std::string> all;
-  std::string_view left = text;
-  while (!left.empty()) {
-    const std::string_view line = left.substr(0, left.find('\n'));
-    left.remove_prefix(std::min(left.size(), line.size() + 1));
-    if (!line.empty() && !line.ends_with('=')) all.push_back(printable(line, 300));
+/// The essential packages' files as a tar, unpacked by the host's programs in a sandbox.
+Result<std::string> Build::lay_out() {
+  say("unpacking " + std::to_string(fetched_.essential.size()) + " essential packages");
+  const std::string out = work_.place("essential");
+  if (::mkdir(out.c_str(), 0700) != 0) return Error::last_system("make " + out);
+  Step step{.argv = {"/bin/sh", "/brig/job/unpack"}, .shows_output = true, .disk = work_.path()};
+  step.policy.limits = step_limits();
+  step.policy.mounts = {TRY(mount(fetched_.folder, "/brig/packages", policy::Access::kReadOnly)),
+                        TRY(mount(work_.place("job"), "/brig/job", policy::Access::kReadOnly)),
+                        TRY(mount(out, "/brig/out", policy::Access::kReadWrite))};
+  const StepEnd end = TRY(run_step(workshop_.make_runtime, step, workshop_.on_line));
+  TRY(expect_success(end, "unpacking the essential packages"));
+  // Who wrote it could have put a link there instead, and it is opened with our rights.
+  std::string tar = out + "/root.tar";
+  struct stat info{};
+  if (::lstat(tar.c_str(), &info) != 0 || !S_ISREG(info.st_mode))
+    return Error(Code::kInternal, "unpacking the essential packages left no tar");
+  return tar;
+}
+
+Result<StepEnd> Build::run_script(Step step, const Root& root, const std::string& changes) {
+  step.folder = "/";
+  step.environment = environment_of({{"LC_ALL", "C.UTF-8"},
+                                     {"DEBIAN_FRONTEND", "noninteractive"},
+                                     {"DEBCONF_NONINTERACTIVE_SEEN", "true"},
+                                     {"SOURCE_DATE_EPOCH", kNow}});
+  step.policy.mounts = {TRY(mount(fetched_.folder, kPackages, policy::Access::kReadOnly)),
+                        TRY(mount(work_.place("job"), kJob, policy::Access::kReadOnly))};
+  return work_.run_inside(std::move(step), root, changes);
+}
+
+Result<Root> Build::install() {
+  Root root = TRY(work_.from_scratch());
+  const auto grow = [&](const std::string& changes) -> Result<> {
+    root.layers.push_back(TRY(HostPath::parse(changes + "/upper")));
+    return {};
+  };
+  const std::string tar = TRY(lay_out());
+  std::string changes = TRY(work_.fresh_changes());
+  const PlanStep everything{
+      .kind = StepKind::kCopy, .text = "laying out the essential packages", .sources = {"."}, .destination = "/"};
+  TRY(work_.copy(everything, root, changes, tar));
+  TRY(grow(changes));
+  say("installing " + std::to_string(fetched_.steps.size() / 2) + " packages");
+  changes = TRY(work_.fresh_changes());
+  Step step{.argv = {"/bin/sh", "-c", "sh /dev/brig/job/install && exec sh /dev/brig/job/finish '' /dev/brig/job"},
+            .shows_output = true};
+  const StepEnd end = TRY(run_script(std::move(step), root, changes));
+  if (auto done = expect_success(end, "installing the packages"); !done) {
+    const Error& error = done.error();
+    return Error(error.code(), error.message() + (listener_.why().empty() ? "" : ": " + listener_.why()));
   }
-  return all;
+  TRY(grow(changes));
+  return root;
+}
+
+Result<std::vector<std::string>> Build::list(const Root& root) {
+  Step step{.argv = {"/usr/bin/dpkg-query", "-W", "-f", "${Package}=${Version}\n"}};
+  const StepEnd end = TRY(run_script(std::move(step), root, TRY(work_.fresh_changes())));
+  TRY(expect_success(end, "listing the packages"));
+  return installed_packages(end.output, fetched_);
+}
+
+/// By which the cache knows what is built of this text here.
+Result<std::string> key_of(const DefinitionRequest& request, const std::string& release) {
+  std::string identity =
+      "debian " + std::string(kCacheVersion) + "\n" + release + "\n" + digest_of(request.text) + "\n";
+  for (const std::string& file : TRY(apt_files()))
+    identity += digest_of(TRY(sys::read_file(file, std::size_t{1} << 20))) + "\n";
+  return digest_of(identity);
 }
 
 }  // namespace
 
-std::vector<std::string> debian_hooks(const Definition& definition) {
-  const std::string query = "dpkg-query --admindir=\"$1/var/lib/dpkg\" -W -f ";
-  std::vector<std::string> all;
-  if (!definition.purge.empty()) {
-    all.push_back(query + "'${db:Status-Status} ${Package}\\n' '" + joined(definition.purge, "' '") +
-                  "' 2>/dev/null | sed -n 's/^installed //p' | "
-                  "xargs -r chroot \"$1\" dpkg --purge --force-depends");
+Result<> write_job(const std::string& job, const Definition& definition, const FetchedPackages& fetched) {
+  const std::set<std::string, std::less<>> essential(fetched.essential.begin(), fetched.essential.end());
+  std::string first;
+  std::string rest;
+  for (const AptStep& step : fetched.steps) {
+    const bool is_unpacked = step.kind == AptStep::Kind::kUnpack;
+    if (essential.contains(step.package)) first += is_unpacked ? package_file(step) + "\n" : std::string();
+    else rest += is_unpacked ? "unpack " + package_file(step) + "\n" : "configure " + step.package + "\n";
   }
-  for (const std::string& pattern : definition.remove)
-    all.push_back("find \"$1\" -xdev -depth -path \"$1\"'" + pattern + "' -exec rm -rf {} +");
-  all.push_back(query + "'${Package}=${Version}\\n' > \"$BRIG_PACKAGES\"");
-  // Its failure is no failure of the build: packages have files that are no Python 3 (templates, tests of parsers), and
-  // what is not compiled is compiled when it is imported.
-  all.emplace_back(
-      "if [ -x \"$1/usr/bin/python3\" ]; then chroot \"$1\" python3 -m compileall -q -j0 --invalidation-mode "
-      "unchecked-hash "
-      "/usr/lib/python3 $(cd \"$1\" && ls -d /usr/lib/python3.*) >/dev/null || true; fi");
-  // What only says where and when it was installed, or is of no use without a network and without root.
-  all.emplace_back(
-      "rm -rf \"$1\"/var/lib/apt/lists/* \"$1\"/var/cache/* \"$1\"/var/log/* \"$1\"/etc/apt/sources.list* "
-      "\"$1\"/etc/apt/apt.conf.d/99mmdebstrap \"$1\"/etc/machine-id \"$1\"/var/lib/dpkg/*-old");
-  return all;
+  TRY(write_text(job + "/essential", first));
+  TRY(write_text(job + "/steps", rest));
+  TRY(write_text(job + "/exclude", lines(definition.exclude)));
+  TRY(write_text(job + "/exclude.tar", lines(definition.exclude, ".")));
+  TRY(write_text(job + "/purge", lines(definition.purge)));
+  return write_text(job + "/remove", lines(definition.remove));
+}
+
+std::vector<std::string> installed_packages(std::string_view said, const FetchedPackages& fetched) {
+  std::set<std::string, std::less<>> known;
+  for (const AptStep& step : fetched.steps) {
+    if (step.kind == AptStep::Kind::kUnpack) known.insert(step.package + "=" + step.version);
+  }
+  std::set<std::string> found;
+  while (!said.empty()) {
+    const std::string_view line = said.substr(0, said.find('\n'));
+    said.remove_prefix(std::min(said.size(), line.size() + 1));
+    if (const auto one = known.find(line); one != known.end()) found.insert(*one);
+  }
+  return {found.begin(), found.end()};
 }
 
 Result<Imported> build_definition(const Workshop& workshop, Store& store, const DefinitionRequest& request) {
   TRY(check_template_name(request.name));
-  const std::string release = TRY(suite());
-  const std::vector<std::string> files = sources();
-  std::string identity =
-      "debian " + std::string(kCacheVersion) + "\n" + release + "\n" + digest_of(request.text) + "\n";
-  for (const std::string& file : files) identity += digest_of(TRY(sys::read_file(file, std::size_t{1} << 20))) + "\n";
-  const std::string key = digest_of(identity);
+  const std::string release = TRY(image::release());
+  const std::string key = TRY(key_of(request, release));
   if (request.uses_cache) {
     if (auto known = store.cached(key)) {
       known->name = request.name;
@@ -178,36 +227,27 @@ Result<Imported> build_definition(const Workshop& workshop, Store& store, const 
         return Imported{.made = *std::move(again), .is_from_cache = true};
     }
   }
-  TRY(choose_format());  // before the minutes that mmdebstrap takes
-  if (::access(kProgram, X_OK) != 0)
-    return Error(Code::kUnsupported,
-                 "packages are unpacked by mmdebstrap, which is not here: apt-get install mmdebstrap");
-  const BuildFolder build = TRY(store.new_build());
-  const std::string tar = build.path() + "/root.tar";
-  const std::string packages = build.path() + "/packages";
-  const Definition& definition = request.definition;
-  std::vector<std::string> arguments{"--variant=essential", "--include=" + joined(definition.packages, ","),
-                                     "--aptopt=" + TRY(transport_settings(build.path()))};
-  for (const std::string& pattern : definition.exclude) arguments.push_back("--dpkgopt=path-exclude=" + pattern);
-  for (const std::string& hook : debian_hooks(definition)) arguments.push_back("--customize-hook=" + hook);
-  arguments.push_back(release);
-  arguments.push_back(tar);
-  arguments.insert(arguments.end(), files.begin(), files.end());
-  TRY(run_mmdebstrap(std::move(arguments), packages, workshop.on_line));
-
-  ImportRequest import_request{
-      .input = TRY(HostPath::parse(tar)), .name = request.name, .image = {}, .shown_source = request.source};
-  import_request.provenance = Provenance{.kind = "debian",
-                                         .source = request.source,
-                                         .source_digest = digest_of(request.text),
-                                         .packages = TRY(read_packages(packages))};
-  import_request.environment = definition.defaults.environment;
-  import_request.limits = definition.defaults.limits;
-  import_request.description = definition.description;
-  import_request.uses_cache = false;
-  Imported made = TRY(import(workshop, store, import_request));
-  TRY(store.remember(key, made.made.manifest));
-  return made;
+  const Format format = TRY(choose_format());  // before the minutes that the rest takes
+  Build build(workshop, request.definition, TRY(store.new_build()));
+  TRY(build.fetch());
+  const Root root = TRY(build.install());
+  auto packages = TRY(build.list(root));
+  Manifest manifest;
+  const std::string tree = TRY(build.work().export_tree(root, manifest));
+  const std::string file = TRY(make_image(build.workshop(), build.work().path(), tree, format));
+  manifest.name = request.name;
+  manifest.description = request.definition.description;
+  manifest.format = format;
+  manifest.provenance = Provenance{.kind = "debian",
+                                   .source = request.source,
+                                   .source_digest = digest_of(request.text),
+                                   .packages = std::move(packages)};
+  auto languages = std::move(manifest.defaults.languages);
+  manifest.defaults = request.definition.defaults;
+  manifest.defaults.languages = std::move(languages);
+  Template made = TRY(store.publish(std::move(manifest), file));
+  TRY(store.remember(key, made.manifest));
+  return Imported{.made = std::move(made)};
 }
 
 }  // namespace brig::image

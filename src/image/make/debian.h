@@ -1,13 +1,16 @@
 #pragma once
 /// build_definition(): Debian packages, as a definition names them, to a published template.
 ///
-/// mmdebstrap unpacks them with this host's own sources of packages, and runs their scripts in a folder of its own, as
-/// installing them here would run them: with the host's trust in its distribution, and without a sandbox. What comes of
-/// it goes through brig-worker as any other tar does. The same packages give the same digest.
+/// The host downloads them (apt.h) and does no more: they are unpacked and installed, and every script of theirs runs,
+/// in sandboxes without a network (RootBuild). First the essential ones are laid out with the host's dpkg-deb, in a
+/// sandbox that sees the packages; then dpkg, in that root, installs these and all others in apt's order. What comes of
+/// it is written out as a Dockerfile's root is. The same packages give the same digest.
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "image/definition.h"
+#include "image/make/apt.h"
 #include "image/make/import.h"
 
 namespace brig::image {
@@ -20,9 +23,12 @@ struct DefinitionRequest {
   bool uses_cache = true;
 };
 
-/// Shell for mmdebstrap's hooks; "$1" is the root, and what is installed is written to the file $BRIG_PACKAGES. What of
-/// the definition is in them has no character that a shell reads (definition.h).
-std::vector<std::string> debian_hooks(const Definition& definition);
+/// Writes what the scripts read to the folder `job`: the files essential, steps, exclude, purge and remove. What of a
+/// definition and of apt's answer is in them has no character that a shell reads (definition.h, apt.h).
+Result<> write_job(const std::string& job, const Definition& definition, const FetchedPackages& fetched);
+
+/// "name=version" of what is still installed: what dpkg-query says in the sandbox, as far as it was fetched. Sorted.
+std::vector<std::string> installed_packages(std::string_view said, const FetchedPackages& fetched);
 
 Result<Imported> build_definition(const Workshop& workshop, Store& store, const DefinitionRequest& request);
 

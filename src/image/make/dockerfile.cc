@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <set>
 
@@ -13,12 +12,11 @@
 
 #include "base/text.h"
 #include "image/digest.h"
-#include "image/json_text.h"
 #include "image/make/build_context.h"
 #include "image/make/pack.h"
+#include "image/make/root_build.h"
 #include "image/plan.h"
 #include "json/json.h"
-#include "json/reader.h"
 #include "sys/file.h"
 
 namespace brig::image {
@@ -28,41 +26,11 @@ constexpr std::string_view kCacheVersion = "2";
 /// Looking at more files than this takes longer than it saves.
 constexpr std::size_t kLookedAtMost = 50'000;
 
-// In a root that can be written, things are shown below /dev only.
-constexpr const char* kWorkerPath = "/dev/brig/worker";
-constexpr const char* kPlanPath = "/dev/brig/plan";
-constexpr const char* kContextPath = "/dev/brig/context";
-constexpr const char* kOutPath = "/dev/brig/out";
-
-/// A stage that was made: a root.
+/// A stage that was made.
 struct Made {
-  std::optional<Template> image;  ///< none: from scratch
-  std::vector<HostPath> layers;
+  Root root;
   std::string key;  ///< of everything in it
 };
-
-Result<> write_text(const std::string& path, std::string_view text) {
-  const Fd file = TRY(sys::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  return sys::write_all(file.ref(), text).context(path);
-}
-
-Result<> make_folders(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return Error::last_system("make " + path);
-  return {};
-}
-
-/// The worker's answer, or its words about what is wrong.
-Result<std::string> answer_of(const StepEnd& end, std::string_view doing) {
-  const bool has_answered = end.exit.cause == runtime::Cause::kExited && end.exit.value <= 1 && !end.output.empty();
-  if (!has_answered) {
-    TRY(expect_success(end, doing));
-    return Error(Code::kInternal, std::string(doing) + " ended without an answer");
-  }
-  const json::Value value = TRY(json::parse(end.output, {.max_bytes = kPlanBytesMost, .max_depth = 12}));
-  if (end.exit.value == 0) return end.output;
-  const json::Reader reader(value);
-  return Error(Code::kInvalidArgument, printable(TRY(TRY(reader.at("error")).text()), 1000));
-}
 
 bool is_packed(const HostPath& context) {
   struct stat status{};
@@ -77,7 +45,7 @@ Result<std::string> digest_of_file(const std::string& path) {
 class Build {
  public:
   Build(const Workshop& workshop, Store& store, const DockerfileRequest& request, BuildFolder folder)
-      : workshop_(workshop), store_(store), request_(request), folder_(std::move(folder)) {}
+      : workshop_(workshop), store_(store), request_(request), work_(workshop, std::move(folder)) {}
 
   Result<Template> run(const std::string& text);
   /// Whether it went into the build as it was when the build began.
@@ -94,29 +62,19 @@ class Build {
   Result<> perform_copy(PlanStep step, const Made& made, const std::string& changes, std::string packed);
   Result<std::string> pack_sources(const PlanStep& step);
   Result<Template> find(const std::string& name);
-  Result<std::string> gathered(PlanStep& step);
-  Result<Made> made_of(const PlanStep& step);
-  Result<std::string> export_root(const Made& made, Manifest& draft);
-  Result<StepEnd> run_inside(Step step, const Made& made, const std::string& changes);
-  Result<std::string> fresh_changes();
-  Result<> write_step(const PlanStep& step);
-  Result<policy::Mount> worker_mount() const {
-    return mount(workshop_.worker.text(), kWorkerPath, policy::Access::kReadOnly);
-  }
+  Result<Root> root_of(const PlanStep& step);
   void say(const std::string& line) const {
     if (workshop_.on_line) workshop_.on_line(line);
   }
-  [[nodiscard]] std::string place(const std::string& name) const { return folder_.path() + "/" + name; }
 
   const Workshop& workshop_;
   Store& store_;
   const DockerfileRequest& request_;
-  BuildFolder folder_;
+  RootBuild work_;
   std::vector<std::string> ignored_;  ///< of the context
   std::vector<std::optional<Made>> stages_;
   std::set<std::string> fresh_;  ///< keys of what this build made: two stages that begin alike share it
   std::set<std::string> used_;   ///< names of templates
-  unsigned changes_ = 0;
   unsigned packed_ = 0;
 };
 
@@ -133,82 +91,26 @@ Result<std::string> Build::options() const {
 }
 
 Result<BuildPlan> Build::plan(const std::string& text) {
-  TRY(write_text(place("Dockerfile"), text));
-  TRY(write_text(place("options"), TRY(options())));
+  TRY(write_text(work_.place("Dockerfile"), text));
+  TRY(write_text(work_.place("options"), TRY(options())));
   const std::string context =
-      is_packed(request_.context) ? request_.context.text() : TRY(pack(request_.context, folder_.path(), "context"));
+      is_packed(request_.context) ? request_.context.text() : TRY(pack(request_.context, work_.path(), "context"));
   Step step{.argv = {"/brig/worker", "plan", "/brig/Dockerfile", "/brig/options", "/brig/context"},
-            .disk = folder_.path()};
+            .disk = work_.path()};
   step.policy.limits = step_limits();
   constexpr auto kRead = policy::Access::kReadOnly;
   step.policy.mounts = {TRY(mount(workshop_.worker.text(), "/brig/worker", kRead)),
-                        TRY(mount(place("Dockerfile"), "/brig/Dockerfile", kRead)),
-                        TRY(mount(place("options"), "/brig/options", kRead)),
+                        TRY(mount(work_.place("Dockerfile"), "/brig/Dockerfile", kRead)),
+                        TRY(mount(work_.place("options"), "/brig/options", kRead)),
                         TRY(mount(context, "/brig/context", kRead))};
   const StepEnd end = TRY(run_step(workshop_.make_runtime, step, workshop_.on_line).context("read the Dockerfile"));
   return parse_plan(TRY(answer_of(end, "reading the Dockerfile")));
 }
 
-/// A new folder of changes in the build folder.
-Result<std::string> Build::fresh_changes() {
-  const std::string changes = place("changes" + std::to_string(changes_++));
-  TRY(make_folders(changes));
-  TRY(make_folders(changes + "/upper"));
-  TRY(make_folders(changes + "/work"));
-  return changes;
-}
-
-Result<> Build::write_step(const PlanStep& step) {
-  PlanStep alone = step;
-  alone.from_stage = -1;  // its sources are in the context that it gets
-  alone.from_template.clear();
-  alone.line = 0;  // nothing is read that its key does not say
-  alone.text.clear();
-  return write_text(place("plan"), to_json({.stages = {{.base = "scratch", .steps = {std::move(alone)}}}}));
-}
-
-Result<StepEnd> Build::run_inside(Step step, const Made& made, const std::string& changes) {
-  step.disk = folder_.path();
-  const auto mounts = std::move(step.policy.mounts);
-  step.policy = {};
-  step.policy.limits = step_limits();
-  step.policy.limits.pids = 1024;
-  step.policy.mounts = mounts;
-  step.writable = runtime::WritableRoot{.layers = made.layers, .changes = TRY(HostPath::parse(changes))};
-  if (made.image) {
-    const Manifest& manifest = made.image->manifest;
-    step.root = {.name = manifest.name, .digest = std::string(hex_of(manifest.digest)), .file = made.image->file};
-  }
-  return run_step(workshop_.make_runtime, step, workshop_.on_line);
-}
-
 Result<> Build::perform_run(const PlanStep& step, const Made& made, const std::string& changes) {
   Step run{.argv = step.argv, .folder = step.folder, .shows_output = true};
-  std::vector<std::string> environment{"HOME=/root"};
-  bool has_path = false;
-  for (const policy::Variable& variable : step.environment) {
-    has_path = has_path || variable.name == "PATH";
-    environment.push_back(variable.name + "=" + variable.value);
-  }
-  if (!has_path) environment.emplace_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  run.environment = std::move(environment);
-  return expect_success(TRY(run_inside(std::move(run), made, changes)), step.text);
-}
-
-/// What a step copies from another root, as a tar; the step's sources are then names in it.
-Result<std::string> Build::gathered(PlanStep& step) {
-  const Made from = TRY(made_of(step));
-  const std::string changes = TRY(fresh_changes());
-  const std::string out = place("gathered" + std::to_string(changes_));
-  if (::mkdir(out.c_str(), 0700) != 0) return Error::last_system("make " + out);
-  TRY(write_step(step));
-  Step gather{.argv = {kWorkerPath, "gather", "/", kPlanPath, kOutPath}, .folder = "/"};
-  gather.policy.mounts = {TRY(worker_mount()), TRY(mount(place("plan"), kPlanPath, policy::Access::kReadOnly)),
-                          TRY(mount(out, kOutPath, policy::Access::kReadWrite))};
-  const std::string answer = TRY(answer_of(TRY(run_inside(std::move(gather), from, changes)), step.text));
-  const json::Value value = TRY(json::parse(answer));
-  step.sources = TRY(text_list(json::Reader(value), {.count = 100'000, .length = 4095}));
-  return pack(TRY(HostPath::parse(out)), folder_.path(), "gathered" + std::to_string(changes_));
+  run.environment = environment_of(step.environment);
+  return expect_success(TRY(work_.run_inside(std::move(run), made.root, changes)), step.text);
 }
 
 Result<Template> Build::find(const std::string& name) {
@@ -223,15 +125,14 @@ Result<Template> Build::find(const std::string& name) {
 Result<std::string> Build::pack_sources(const PlanStep& step) {
   const std::string name = "copied" + std::to_string(packed_++);
   if (!step.sources.empty() && is_packed(request_.context)) {
-    const std::string link = place(name + ".tar");
+    const std::string link = work_.place(name + ".tar");
     if (::link(request_.context.c_str(), link.c_str()) != 0) return Error::last_system("show the context");
     return link;
   }
   if (!step.sources.empty())
-    return pack(request_.context, folder_.path(), name, choose_members(request_.context, step.sources, ignored_));
-  const std::string empty = place("empty");  // all of it stands in the Dockerfile
-  TRY(make_folders(empty));
-  return pack(TRY(HostPath::parse(empty)), folder_.path(), name);
+    return pack(request_.context, work_.path(), name, choose_members(request_.context, step.sources, ignored_));
+  // All of it stands in the Dockerfile.
+  return pack(TRY(HostPath::parse(TRY(work_.empty()))), work_.path(), name);
 }
 
 /// Of everything that goes into a step. `packed` is what it copies of the context.
@@ -249,20 +150,15 @@ Result<std::string> Build::key_of(const PlanStep& step, const Made& made, std::s
   return digest_of(key);
 }
 
-Result<Made> Build::made_of(const PlanStep& step) {
-  if (step.from_stage >= 0) return *stages_.at(static_cast<std::size_t>(step.from_stage));
-  return Made{.image = TRY(find(step.from_template)), .layers = {}, .key = {}};
+Result<Root> Build::root_of(const PlanStep& step) {
+  if (step.from_stage >= 0) return stages_.at(static_cast<std::size_t>(step.from_stage))->root;
+  return Root{.image = TRY(find(step.from_template)), .layers = {}};
 }
 
 Result<> Build::perform_copy(PlanStep step, const Made& made, const std::string& changes, std::string packed) {
   std::string tar = std::move(packed);
-  if (tar.empty()) tar = TRY(gathered(step));
-  TRY(write_step(step));
-  Step copy{.argv = {kWorkerPath, "copy", "/", kPlanPath, kContextPath}, .folder = "/"};
-  copy.policy.mounts = {TRY(worker_mount()), TRY(mount(place("plan"), kPlanPath, policy::Access::kReadOnly)),
-                        TRY(mount(tar, kContextPath, policy::Access::kReadOnly))};
-  TRY(answer_of(TRY(run_inside(std::move(copy), made, changes)), step.text));
-  return {};
+  if (tar.empty()) tar = TRY(work_.gather(step, TRY(root_of(step))));
+  return work_.copy(step, made.root, changes, tar);
 }
 
 Result<> Build::perform(const PlanStep& step, Made& made, const std::string& changes, const std::string& packed) {
@@ -273,16 +169,11 @@ Result<> Build::perform(const PlanStep& step, Made& made, const std::string& cha
 Result<Made> Build::begin(const PlanStage& stage) {
   if (stage.base_stage >= 0) return *stages_.at(static_cast<std::size_t>(stage.base_stage));
   if (stage.base == "scratch") {
-    // An overlay wants something below: nothing at all, in a folder.
-    const std::string empty = place("empty");
-    TRY(make_folders(empty));
-    return Made{.image = {},
-                .layers = {TRY(HostPath::parse(empty))},
-                .key = digest_of("scratch " + std::string(kCacheVersion))};
+    return Made{.root = TRY(work_.from_scratch()), .key = digest_of("scratch " + std::string(kCacheVersion))};
   }
   auto image = TRY(find(stage.base));
   std::string key = digest_of("image " + std::string(kCacheVersion) + " " + image.manifest.digest);
-  return Made{.image = std::move(image), .layers = {}, .key = std::move(key)};
+  return Made{.root = {.image = std::move(image), .layers = {}}, .key = std::move(key)};
 }
 
 Result<Made> Build::make_stage(const PlanStage& stage) {
@@ -294,31 +185,19 @@ Result<Made> Build::make_stage(const PlanStage& stage) {
     const auto known = may_be_known ? store_.layer(key) : std::nullopt;
     say(step.text + (known ? " (from the cache)" : ""));
     if (known) {
-      made.layers.push_back(*known);
+      made.root.layers.push_back(*known);
     } else {
-      const std::string changes = TRY(fresh_changes());
+      const std::string changes = TRY(work_.fresh_changes());
       if (auto done = perform(step, made, changes, packed); !done) {
         return std::move(done).error().context("line " + std::to_string(step.line));
       }
-      made.layers.push_back(TRY(store_.keep_layer(key, changes + "/upper")));
+      made.root.layers.push_back(TRY(store_.keep_layer(key, changes + "/upper")));
       fresh_.insert(key);
     }
     if (!packed.empty()) ::unlink(packed.c_str());  // what stays goes with the build's folder
     made.key = std::move(key);
   }
   return made;
-}
-
-/// Walks the finished root from inside and writes it out as a tree.
-Result<std::string> Build::export_root(const Made& made, Manifest& draft) {
-  const std::string changes = TRY(fresh_changes());
-  const std::string out = place("work");
-  if (::mkdir(out.c_str(), 0700) != 0) return Error::last_system("make " + out);
-  Step step{.argv = {kWorkerPath, "unpack", "/", kOutPath}, .folder = "/"};
-  step.policy.mounts = {TRY(worker_mount()), TRY(mount(out, kOutPath, policy::Access::kReadWrite))};
-  const StepEnd end = TRY(run_inside(std::move(step), made, changes).context("write the template out"));
-  draft = TRY(parse_draft(TRY(answer_of(end, "writing the template out"))));
-  return out + "/tree";
 }
 
 /// The stages that the last one needs.
@@ -346,8 +225,8 @@ Result<Template> Build::run(const std::string& text) {
     stages_[i] = TRY(make_stage(plan.stages[i]));
   }
   Manifest manifest;
-  const std::string tree = TRY(export_root(*stages_.back(), manifest));
-  const std::string file = TRY(make_image(workshop_, folder_.path(), tree, format));
+  const std::string tree = TRY(work_.export_tree(stages_.back()->root, manifest));
+  const std::string file = TRY(make_image(workshop_, work_.path(), tree, format));
   manifest.name = request_.name;
   manifest.format = format;
   manifest.owner = request_.owner;

@@ -182,6 +182,11 @@ Result<> Reader::from(const Instruction& one) {
   } else {
     made.base = template_of_reference(base);
     const auto known = input_.templates.find(made.base);
+    if (base == "host") {
+      return Error(Code::kInvalidArgument,
+                   "FROM host: that is this machine's own /usr and no image to build upon: take a template of Debian "
+                   "packages (brig template build base, then FROM base)");
+    }
     if (known == input_.templates.end()) {
       const std::string name = made.base.empty() ? "NAME" : made.base;
       return Error(Code::kNotFound, "there is no template for FROM " + printable(base, kShown) +

@@ -161,6 +161,7 @@ TEST(Dockerfile, SaysWhatIsWrongAndWhere) {
            {"RUN x", "1: the first instruction is FROM"},
            {"FROM debian:12", "docker save debian:12 -o image.tar; brig template import image.tar --name debian-12"},
            {"FROM debian@sha256:00", "there is no template"},
+           {"FROM host", "this machine's own /usr and no image to build upon"},
            {"FROM base\nRUM x", "2: there is no instruction \"RUM\" (did you mean \"RUN\"?)"},
            {"FROM base\n\n# c\nCOPY a", "4: COPY takes what is copied and where to"},
            {"FROM base\nENV A", "ENV takes NAME=VALUE"},

@@ -30,8 +30,11 @@ class Copy {
       struct stat status{};
       if (::fstatat(folder.get(), entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
         return Error::last_system("look at \"" + printable(inner, 300) + "\"");
+      // What is mounted there is no part of it, and neither is its time.
+      const bool is_mount = S_ISDIR(status.st_mode) && status.st_dev != device_;
+      if (is_mount) status.st_mtim = {};
       TRY(one(folder, entry.name, inner, status));
-      if (!S_ISDIR(status.st_mode) || status.st_dev != device_) continue;  // what is mounted there is no part of it
+      if (!S_ISDIR(status.st_mode) || is_mount) continue;
       auto child = open_beneath(folder, entry.name, O_RDONLY | O_DIRECTORY);
       if (!child) return unreadable(inner, std::move(child).error());
       TRY(this->folder(child->ref(), inner, depth + 1));

@@ -34,18 +34,19 @@ CommandLine numbered(CommandLine command) {
   return command;
 }
 
-Result<sys::Child> start(const CommandLine& command, FdRef null) {
+Result<sys::Child> start(const Contender& one, FdRef null) {
+  const CommandLine command = numbered(one.command);
   const std::vector<sys::Inherited> fds{{null, 0}, {null, 1}, {null, 2}};
-  return sys::spawn(command.front(), std::span(command).subspan(1), kEnvironment, fds);
+  return sys::spawn(command.front(), std::span(command).subspan(1), join(kEnvironment, one.environment), fds);
 }
 
-/// Starts `command` `at_once` times and waits for all; the time of the whole.
-void measure(const CommandLine& command, std::size_t at_once, FdRef null, Samples& samples) {
+/// Starts it `at_once` times and waits for all; the time of the whole.
+void measure(const Contender& one, std::size_t at_once, FdRef null, Samples& samples) {
   const auto begin = Clock::now();
   std::vector<sys::Child> children;
   bool is_good = true;
   for (std::size_t i = 0; i < at_once; ++i) {
-    auto child = start(numbered(command), null);
+    auto child = start(one, null);
     if (child.has_value()) children.push_back(*std::move(child));
     else is_good = false;
   }
@@ -124,7 +125,7 @@ void run_case(Case& c, const Streams& streams) {
     for (std::size_t i = 0; i < c.contenders.size(); ++i) {
       const Contender& one = c.contenders[i];
       Samples warm_up;
-      measure(one.command, c.at_once, one.changes_streams ? streams.no_one.ref() : streams.null.ref(),
+      measure(one, c.at_once, one.changes_streams ? streams.no_one.ref() : streams.null.ref(),
               round < 2 ? warm_up : c.samples[i]);
     }
   }

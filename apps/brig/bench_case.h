@@ -23,6 +23,7 @@ struct Contender {
   CommandLine command;  ///< {n} in a word becomes the number of the start: names that are used once
   /// It changes the owner of its standard streams: they are files of its own then, because /dev/null is everybody's.
   bool changes_streams = false;
+  std::vector<std::string> environment = {};  ///< more of it: "NAME=value"
 };
 
 struct Case {

@@ -9,7 +9,7 @@
 
 #include "json/json.h"
 #include "runtimes.h"
-#include "runtimes/oci/inside.h"
+#include "runtimes/process/covered_proc.h"
 #include "sys/file.h"
 
 namespace brig::cli {
@@ -39,7 +39,7 @@ bj::array mounts(bool is_gvisor) {
 /// For the bare runtime: the configuration that Brig's own wall uses, with a root of the same shape in a plain folder.
 Result<bj::object> configuration(bool is_gvisor) {
   bj::array masked;
-  for (const std::string& name : TRY(runtimes::oci::covered_proc())) masked.emplace_back("/proc/" + name);
+  for (const std::string& name : TRY(runtimes::process::covered_proc())) masked.emplace_back("/proc/" + name);
   const bj::array ids{{{"containerID", 0}, {"hostID", 0x68000001}, {"size", 1}},
                       {{"containerID", 1000}, {"hostID", 0x70000001}, {"size", 1}}};
   bj::object capabilities;
@@ -73,15 +73,20 @@ Result<bj::object> configuration(bool is_gvisor) {
                       {"namespaces", std::move(namespaces)}}}};
 }
 
-/// A bundle in `folder`.
-Result<> make_bundle(const path& folder, bool is_gvisor) {
+/// A root without programs: those of the host's /usr are mounted.
+Result<> make_root(const path& root) {
   std::error_code failed;
-  const path root = folder / "rootfs";
   for (const char* place : {"usr", "proc", "dev", "etc", "tmp", "workspace", "home/user", "run", "sys"})
     std::filesystem::create_directories(root / place, failed);
   for (const char* name : {"bin", "lib", "lib64", "sbin"})
     std::filesystem::create_symlink(path("usr") / name, root / name, failed);
   if (failed) return Error(Code::kInternal, "make " + root.string() + ": " + failed.message());
+  return {};
+}
+
+/// A bundle in `folder`.
+Result<> make_bundle(const path& folder, bool is_gvisor) {
+  TRY(make_root(folder / "rootfs"));
   const Fd file = TRY(sys::open((folder / "config.json").string(), O_WRONLY | O_CREAT | O_EXCL, 0644));
   return sys::write_all(file.ref(), json::write(TRY(configuration(is_gvisor))));
 }
@@ -127,30 +132,78 @@ Result<std::vector<Contender>> peers_of(const std::string& wall, const path& scr
   return peers;
 }
 
+/// One wall that works here.
+Case case_of(const std::string& brig, const std::string& wall, std::size_t rounds) {
+  return {.name = wall,
+          .contenders = {{.name = "brig", .command = {brig, "run", "--quiet", "--runtime", wall, "--", "true"}},
+                         {.name = "bare", .command = kNothing}},
+          .rounds = rounds};
+}
+
+/// Docker has no container without an image.
+Result<> add_docker(WallCases& all, Case& c, const path& scratch) {
+  const std::string docker = installed("docker");
+  if (docker.empty()) return {};
+  const path root = scratch / "docker.root";
+  TRY(make_root(root));
+  all.images.push_back(TRY(DockerImage::import(docker, root, scratch)));
+  c.contenders.push_back({"docker run",
+                          {docker, "run", "--rm", "--network=none", "--cap-drop=all",
+                           "--security-opt=no-new-privileges", "--read-only", "--user=1000:1000", "--memory=256m",
+                           "--pids-limit=66", "--volume=/usr:/usr:ro", all.images.back().name(), kNothing.front()}});
+  return {};
+}
+
+Result<> add_engine(WallCases& all, const std::string& brig, const std::string& wall, std::size_t rounds,
+                    const path& scratch) {
+  Case c = case_of(brig, wall, rounds);
+  if (wall == "docker") {
+    TRY(add_docker(all, c, scratch));
+  } else if (const path root = scratch / "podman.root"; wall == "podman") {
+    TRY(make_root(root));
+    add_podman(c.contenders, scratch, installed("runc"), root);
+  }
+  // Podman's own program has its storage here, and would ask the service instead.
+  for (Contender& one : c.contenders) {
+    if (one.name != "podman run") one.environment = engine_environment();
+  }
+  all.cases.push_back(std::move(c));
+  return {};
+}
+
+Result<> add_engines(WallCases& all, const std::string& brig, const std::string& wanted, std::size_t rounds,
+                     const path& scratch) {
+  for (const auto& [wall, why] : TRY(look_at_engines(brig))) {
+    if (wanted != "all" && wanted != wall) continue;
+    if (why.empty()) TRY(add_engine(all, brig, wall, rounds, scratch));
+    else all.skipped.push_back({wall, why});
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<Case>> wall_cases(const std::string& brig, const std::string& wanted, std::size_t rounds,
-                                     const path& scratch) {
+Result<WallCases> wall_cases(const std::string& brig, const std::string& wanted, std::size_t rounds,
+                             const path& scratch) {
   runtime::Walls walls = make_walls(Use::kOften);
-  if (wanted != "all") TRY(walls.find(wanted));
-  std::vector<Case> cases;
-  std::string why;
+  const bool is_engine = wanted == "docker" || wanted == "podman";
+  if (wanted != "all" && !is_engine) TRY(walls.find(wanted));
+  WallCases all;
   for (const std::string& wall : walls.names()) {
     if (wanted != "all" && wanted != wall) continue;
-    const runtime::Probe& probe = walls.probe(wall);
-    if (!probe.is_available) {
-      why += (why.empty() ? "" : "; ") + wall + ": " + runtime::why_not(probe);
+    if (const runtime::Probe& probe = walls.probe(wall); !probe.is_available) {
+      all.skipped.push_back({wall, runtime::why_not(probe)});
       continue;
     }
-    Case c{.name = wall,
-           .contenders = {{.name = "brig", .command = {brig, "run", "--quiet", "--runtime", wall, "--", "true"}},
-                          {.name = "bare", .command = kNothing}},
-           .rounds = rounds};
+    Case c = case_of(brig, wall, rounds);
     for (Contender& peer : TRY(peers_of(wall, scratch))) c.contenders.push_back(std::move(peer));
-    cases.push_back(std::move(c));
+    all.cases.push_back(std::move(c));
   }
-  if (cases.empty()) return Error(Code::kUnsupported, "nothing to measure: " + why);
-  return cases;
+  if (wanted == "all" || is_engine) TRY(add_engines(all, brig, wanted, rounds, scratch));
+  if (!all.cases.empty()) return all;
+  std::string why;
+  for (const Skipped& one : all.skipped) why += (why.empty() ? "" : "; ") + one.wall + ": " + one.why;
+  return Error(Code::kUnsupported, "nothing to measure: " + why);
 }
 
 }  // namespace brig::cli

@@ -202,9 +202,10 @@ Result<std::size_t> parse_count(const std::optional<std::string>& text, std::siz
   return *number;
 }
 
-void run_all(std::vector<Case>& cases, const Streams& streams) {
+/// Cases of a few rounds only are made five, as far as the caller's `most` allows.
+void run_all(std::vector<Case>& cases, std::size_t most, const Streams& streams) {
   for (Case& c : cases) {
-    c.rounds = std::max<std::size_t>(c.rounds, 5);
+    c.rounds = std::max(c.rounds, std::min<std::size_t>(most, 5));
     run_case(c, streams);
   }
 }
@@ -217,9 +218,18 @@ boost::json::object about(const std::vector<Case>& cases) {
 /// Of the walls: each next to its bare tool.
 Result<> bench_walls(const BenchOptions& o, const std::string& brig, const Streams& streams) {
   const Scratch scratch = TRY(Scratch::make());
-  std::vector<Case> cases = TRY(wall_cases(brig, *o.runtime, o.rounds, scratch.path()));
-  run_all(cases, streams);
-  return sys::write_all(FdRef(STDOUT_FILENO), o.is_json ? json::write(about(cases)) + "\n" : for_people(cases));
+  WallCases walls = TRY(wall_cases(brig, *o.runtime, o.rounds, scratch.path()));
+  run_all(walls.cases, o.rounds, streams);
+  if (o.is_json) {
+    boost::json::object all = about(walls.cases);
+    boost::json::array skipped;
+    for (const Skipped& one : walls.skipped) skipped.push_back({{"case", one.wall}, {"why", one.why}});
+    all["skipped"] = std::move(skipped);
+    return sys::write_all(FdRef(STDOUT_FILENO), json::write(all) + "\n");
+  }
+  std::string text = for_people(walls.cases);
+  for (const Skipped& one : walls.skipped) text += one.wall + ": skipped (" + one.why + ")\n";
+  return sys::write_all(FdRef(STDOUT_FILENO), text);
 }
 
 Result<> bench(const BenchOptions& o) {
@@ -227,7 +237,7 @@ Result<> bench(const BenchOptions& o) {
   const Streams streams = TRY(Streams::open());
   if (o.runtime) return bench_walls(o, brig, streams);
   std::vector<Case> cases = make_cases(brig, o.rounds);
-  run_all(cases, streams);
+  run_all(cases, o.rounds, streams);
   const Throughput throughput = TRY(measure_throughput(o.rounds * 2));
   const Idle idle = TRY(measure_idle(o.idle));
   if (o.is_json) {
@@ -261,9 +271,9 @@ int cmd_bench(const Arguments& arguments) {
   Options options("bench [--api] [--runtime NAME] [--json] [-n N] [--idle N]",
                   "Measures what a sandbox costs on this host, next to the bare program and to bubblewrap.");
   options.flag("--api", is_api, "Measure the service instead (brig bench --api --help says more)");
-  options.option(
-      "--runtime", o.runtime, "NAME",
-      "Measure this wall, or all of them, next to the bare tool that makes such a wall (bwrap, runc, runsc)");
+  options.option("--runtime", o.runtime, "NAME",
+                 "Measure this wall, or all of them, next to the bare tool that makes such a wall (bwrap, runc, runsc, "
+                 "docker, podman)");
   options.flag("--json", o.is_json, "Print one JSON object");
   options.option("-n,--rounds", rounds, "N", "Rounds of the shortest case (200); the others take fewer");
   options.option("--idle", idle, "N", "Sandboxes that are alive at once for the memory figure (50)");

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "command.h"
 #include "options.h"
 #include "runtime/exit.h"
@@ -41,8 +42,11 @@ int become_client(const std::string& command, const Arguments& arguments) {
 }  // namespace
 
 std::optional<int> run_elsewhere(const std::string& wall, const std::string& command, const Arguments& arguments) {
-  constexpr std::array<std::string_view, 3> kElsewhere{"docker", "podman", "remote"};
-  if (std::ranges::find(kElsewhere, wall) == kElsewhere.end()) return {};
+  if (std::ranges::find(kElsewhere, wall) == kElsewhere.end()) {
+    if (closest(wall, kElsewhere).empty()) return {};  // what is here suggests its own names
+    return usage_error("unknown runtime \"" + printable(wall, 40) + "\"" + did_you_mean(wall, kElsewhere) +
+                       ": brig doctor lists the walls of this machine");
+  }
   return become_client(command, arguments);
 }
 

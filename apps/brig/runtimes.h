@@ -1,8 +1,10 @@
 #pragma once
 /// The walls of this Brig: the one place of `brig` that names concrete ones.
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "command.h"
 #include "helper.h"
@@ -23,8 +25,12 @@ struct RemoteFlags {
   bool is_trusted = false;
 };
 
+/// Walls that `brig` itself has not: they need HTTP.
+inline constexpr std::array<std::string_view, 3> kElsewhere{"docker", "podman", "remote"};
+
 /// Becomes the program that has a wall which this one has not (it needs HTTP), with `command` (run, attack) and its
-/// arguments; returns only if it cannot, with an exit code. Nothing if the wall, if it is one, is here.
+/// arguments; returns only if it cannot, or if the name is
+/// one of these mistyped, with an exit code. Nothing if the wall, if it is one, is here.
 std::optional<int> run_elsewhere(const std::string& wall, const std::string& command, const Arguments& arguments);
 
 /// Those that this program has, fastest first. Each is made when it is first looked at; kNotFound then if Brig's own

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "../brig/options.h"
+#include "../brig/runtimes.h"
 #include "../brig/state_dir.h"
 #include "../brig/templates_dir.h"
 #include "api/v1/cors.h"
@@ -13,8 +14,11 @@
 #include "api/v1/read.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "image/catalog.h"
+#include "image/own_name.h"
 #include "policy/parse.h"
-#include "policy/validate.h"
+#include "runtime/walls.h"
+#include "runtimes/oci/oci_runtime.h"
 #include "sys/file.h"
 
 namespace brig::daemon {
@@ -70,6 +74,26 @@ Result<std::size_t> count(const std::string& text, std::size_t least, std::size_
                                            " to " + std::to_string(most));
 }
 
+/// Before anything is served: whoever asks for no wall would find out later, each time.
+Result<> check_wall(const std::string& name) {
+  if (std::ranges::find(cli::kElsewhere, name) != cli::kElsewhere.end()) {
+    return Error(Code::kInvalidArgument,
+                 "the daemon makes no sandboxes behind " + name + ": that is for brig run --runtime " + name);
+  }
+  const runtime::Walls walls(
+      runtimes::oci::launched_walls([] { return Result<runtimes::process::LauncherOptions>({}); }));
+  if (name == policy::kStrongest || name == policy::kFastest) return {};
+  const std::vector<std::string> names = walls.names();
+  if (std::ranges::find(names, name) != names.end()) return {};
+  std::vector<std::string_view> known(names.begin(), names.end());
+  known.push_back(policy::kStrongest);
+  known.push_back(policy::kFastest);
+  std::string all;
+  for (const std::string& one : names) all += (all.empty() ? "" : ", ") + one;
+  return Error(Code::kInvalidArgument, "unknown runtime \"" + printable(name, 40) + "\"" + did_you_mean(name, known) +
+                                           ": the daemon has " + all + "; and auto and fastest, which choose");
+}
+
 /// "4", or "TEMPLATE=4".
 Result<> read_pool(const std::string& text, sandboxes::PoolLimits& pool) {
   const std::size_t split = text.find('=');
@@ -88,6 +112,15 @@ Result<> read_pools(const Flags& flags, sandboxes::PoolLimits& pool) {
   for (const std::string& text : flags.pool) TRY(read_pool(text, pool).context("--pool"));
   pool.memory.count = std::min(memory_of_host().count / kMemoryShare * kPoolShare, kPoolMost.count);
   if (flags.pool_memory) pool.memory = TRY(parse_bytes(*flags.pool_memory).context("--pool-memory"));
+  return {};
+}
+
+/// A template that is not there would be missed at the first look at the pool, and every few seconds from then on.
+Result<> check_pools(const sandboxes::PoolLimits& pool, const HostPath& templates) {
+  for (const auto& [name, size] : pool.templates) {
+    if (name == image::kHostName || size == 0) continue;
+    if (auto found = image::Catalog(templates).find(name); !found) return std::move(found).error().context("--pool");
+  }
   return {};
 }
 
@@ -117,8 +150,9 @@ Result<> read_limits(const Flags& flags, sandboxes::Options& options) {
   }
   if (options.lifespan.ttl > options.ttl_most) return Error(Code::kInvalidArgument, "--ttl is more than --ttl-most");
   TRY(read_policy(flags, options));
+  TRY(check_wall(options.defaults.runtime).context("--policy"));
   if (!flags.runtime) return {};
-  TRY(policy::check_runtime(*flags.runtime).context("--runtime"));
+  TRY(check_wall(*flags.runtime).context("--runtime"));
   options.defaults.runtime = *flags.runtime;
   return {};
 }
@@ -204,6 +238,7 @@ Result<Settings> check(const Flags& flags) {
   if (flags.log_level) settings.log_level = TRY(read_level(*flags.log_level).context("--log-level"));
   TRY(read_endpoints(flags, settings));
   TRY(read_limits(flags, settings.sandboxes));
+  TRY(check_pools(settings.sandboxes.capacity.pool, settings.templates_dir));
   TRY(read_builds(flags, settings.builds));
   return settings;
 }

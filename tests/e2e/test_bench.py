@@ -62,16 +62,21 @@ class Walls(unittest.TestCase):
         self.assertEqual(os.stat("/dev/null").st_uid, owner, "runsc gives its streams to the container's user")
         self.assertEqual(set(glob.glob(FOLDERS)) - before, set())
         works = {wall["runtime"] for wall in json.loads(subprocess.run([BRIG, "doctor", "--json"], capture_output=True).stdout)["walls"]
-                 if wall["is_available"] and wall["runtime"] not in ("docker", "podman")}
-        cases = {case["case"]: case for case in json.loads(done.stdout)["cases"]}
+                 if wall["is_available"]}
+        found = json.loads(done.stdout)
+        cases = {case["case"]: case for case in found["cases"]}
         self.assertEqual(set(cases), works)
+        skipped = {one["case"]: one["why"] for one in found["skipped"]}
+        self.assertEqual(set(skipped), {"process", "container", "gvisor", "docker", "podman"} - works)
+        for wall, why in skipped.items():
+            self.assertGreater(len(why), 10, wall)
         for wall, peer in (("process", "bwrap"), ("container", "runc run"), ("gvisor", "runsc run")):
             if wall not in works:
                 continue
             with self.subTest(wall):
                 self.assertGreater(cases[wall]["ratios"]["brig / " + peer], 0)
                 for name, figures in cases[wall]["contenders"].items():
-                    self.assertEqual((figures["failures"], figures["n"]), (0, 5), name)
+                    self.assertEqual((figures["failures"], figures["n"]), (0, 1), name)
 
 
 @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)

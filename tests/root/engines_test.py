@@ -142,6 +142,19 @@ class Wall:
         brig.send_signal(signal.SIGKILL)
         brig.wait()
 
+    def test_the_bench_measures_it_next_to_its_own_tool(self):
+        images = lambda: sorted(image["Id"] for image in self.engine.ask("/v1.41/images/json"))
+        before = images()
+        ran = self.finish(self.start("bench", "--runtime", self.kind, "--json", "-n", "1"))
+        self.assertEqual(ran.code, 0, ran.err)
+        found = ran.json()
+        self.assertEqual([case["case"] for case in found["cases"]], [self.kind])
+        if shutil.which(self.kind):
+            self.assertGreater(found["cases"][0]["ratios"]["brig / %s run" % self.kind], 0)
+        for name, figures in found["cases"][0]["contenders"].items():
+            self.assertEqual((figures["failures"], figures["n"]), (0, 1), name)
+        self.assertLessEqual(len(set(images()) - set(before)), 1, "brig's own image is kept, the bench's is not")
+
     def test_no_weaknesses_is_a_refusal(self):
         ran = self.walled("--no-weaknesses", "-c", "1")
         self.assertEqual(ran.code, 125)

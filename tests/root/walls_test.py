@@ -140,6 +140,12 @@ class Container(Wall, harness.BrigCase):
         report = self.report("--runtime", self.wall, "--lang", "bash", "-c", "grep Seccomp /proc/self/status")
         self.assertIn("Seccomp:\t2\nSeccomp_filters:\t2\n", report["stdout"])
         self.assertEqual(report["attestation"]["seccomp"]["filters"], 2)
+        shared = os.path.join(self.folder, "shared")
+        os.mkdir(shared)
+        self.write("p.toml", '[[mount]]\nfrom = "%s"\nto = "/work"\naccess = "read-write"\ndanger.read_write_mount = "I understand that the sandbox can change these files"\n' % shared)
+        report = self.report("--runtime", self.wall, "--policy", "p.toml", "--lang", "bash", "-c", "grep Seccomp_filters /proc/self/status")
+        self.assertIn("Seccomp_filters:\t3\n", report["stdout"])
+        self.assertEqual(report["attestation"]["seccomp"]["filters"], 3)
 
 
 @unittest.skipUnless(shutil.which("crun"), "crun is not installed")

@@ -17,8 +17,8 @@
 #include "runtimes/engine/relay.h"
 #include "runtimes/engine/scratch.h"
 #include "runtimes/engine/tree.h"
-#include "runtimes/oci/inside.h"
 #include "runtimes/process/compile.h"
+#include "runtimes/process/covered_proc.h"
 #include "runtimes/process/maker.h"
 #include "sys/file.h"
 
@@ -102,7 +102,7 @@ Result<Container::Prepared> Container::prepare() {
   prepared.archive = archive_of(prepared.tree.entries);
   prepared.image = image_name(prepared.archive);
   prepared.keeper = format(TRY(own_keeper_name()));
-  prepared.covered = TRY(oci::covered_proc());
+  prepared.covered = TRY(process::covered_proc());
   return prepared;
 }
 

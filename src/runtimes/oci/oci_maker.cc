@@ -22,6 +22,7 @@
 #include "runtimes/oci/spec.h"
 #include "runtimes/oci/told.h"
 #include "runtimes/process/attest.h"
+#include "runtimes/process/covered_proc.h"
 #include "sys/file.h"
 #include "sys/seqpacket.h"
 
@@ -146,7 +147,7 @@ Result<> OciMaker::compile(const Site& site) {
                  .zero = zero_.value_or(0),
                  .mounts = &site.request.mounts};
   std::string cgroups;
-  if (wall_ != Wall::kRunsc) spec.covered = TRY(covered_proc());
+  if (wall_ != Wall::kRunsc) spec.covered = TRY(process::covered_proc());
   if (wall_ != Wall::kRunsc && is_rootless) {
     if (!spec.is_crun) cgroups = cgroups_to_see();
   } else if (wall_ != Wall::kRunsc) {

@@ -2,6 +2,7 @@
 """brig run --runtime remote: the sandbox is another Brig's, here one behind TLS on loopback; and servers that are none."""
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -193,6 +194,9 @@ def say(*answers):
     return answer
 
 
+MEMORY_MOST = 128 << 10  # KiB: a program of ours, and what Python was before it became one
+
+
 def flood(sock, _):
     sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
@@ -200,7 +204,7 @@ def flood(sock, _):
 
 
 class HostileServers(unittest.TestCase):
-    """Whatever answers there: an error that says who it was, soon, in little memory, and nothing is shown."""
+    """Whatever answers there: an error that says who it was, before our patience ends, in bounded memory, and nothing is shown."""
 
     LIES = {
         "no HTTP": say(b"220 smtp.example ESMTP\r\n\r\n"),
@@ -221,6 +225,7 @@ class HostileServers(unittest.TestCase):
     }
 
     def test_lies(self):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         folder = tempfile.mkdtemp(prefix="brig-remote-")
         self.addCleanup(shutil.rmtree, folder)
         key_file = os.path.join(folder, "key")
@@ -238,6 +243,8 @@ class HostileServers(unittest.TestCase):
                 self.assertIn(place, done.stderr)
                 self.assertNotIn("\x1b", done.stderr)
                 self.assertLess(len(done.stderr), 2000)
+        # Of all children that were waited for, the largest: each is far larger than what it may keep of an answer.
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, max(before, MEMORY_MOST))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 """brig run --runtime remote over a service that speaks the E2B API, here one on loopback (e2b.py); and services that lie."""
 import json
 import os
+import resource
 import shutil
 import signal
 import socketserver
@@ -14,7 +15,7 @@ import unittest
 import e2b
 import service
 from service import BRIG, PATIENCE, wait_until
-from test_remote import Liar, flood, http, say
+from test_remote import MEMORY_MOST, Liar, flood, http, say
 from test_service_tls import make_certificate
 
 SLEEP = "import time; print('here', flush=True); time.sleep(600)"
@@ -239,7 +240,7 @@ def act(**changed):
 
 
 class HostileE2b(Place):
-    """Whatever answers there: an error that says who it was, soon, in little memory, and nothing is shown."""
+    """Whatever answers there: an error that says who it was, before our patience ends, in bounded memory, and nothing is shown."""
 
     LIES = {
         "no HTTP": say(b"220 smtp.example ESMTP\r\n\r\n"),
@@ -270,6 +271,7 @@ class HostileE2b(Place):
     }
 
     def test_lies(self):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         for name, answer in self.LIES.items():
             with self.subTest(name), socketserver.ThreadingTCPServer(("127.0.0.1", 0), Liar) as server:
                 server.daemon_threads, server.answer = True, answer
@@ -281,6 +283,8 @@ class HostileE2b(Place):
                 self.assertIn(place, done.stderr)
                 self.assertNotIn("\x1b", done.stderr)
                 self.assertLess(len(done.stderr), 4000)
+        # Of all children that were waited for, the largest: each is far larger than what it may keep of an answer.
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, max(before, MEMORY_MOST))
 
     def test_a_service_that_speaks_no_guest_protocol(self):
         greeting = envelope({"event": {"data": {"stdout": "YnJpZy1hZ2VudCAxIExpbnV4IDYK"}}})

@@ -100,6 +100,7 @@ Choices find_choices() {
 std::vector<Finding> find_languages() {
   std::vector<Finding> findings;
   for (const service::Language& language : service::languages()) {
+    if (language.is_for_cells_only) continue;
     const std::string program(language.interpreter);
     std::string path;
     for (const char* folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {

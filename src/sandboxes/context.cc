@@ -176,6 +176,8 @@ Context::Run::~Run() {
   context_->changed_.notify();
 }
 
+std::int64_t Context::Run::count() const { return cell_->count; }
+
 Task<> Context::Run::heard() {
   const auto cell = cell_;
   while (cell->events.empty()) CO_TRY_VOID(co_await cell->changed.wait());
@@ -203,6 +205,8 @@ Task<> Context::open() {
   tasks_.spawn(serve());
   co_return Result<>();
 }
+
+void Context::begin() { tasks_.spawn(serve()); }
 
 Result<std::unique_ptr<Context::Run>> Context::run(service::Cell cell) {
   if (is_closed_) return Error(Code::kNotFound, "the context is closed");
@@ -252,7 +256,7 @@ Task<> Context::launch() {
   const auto self = shared_from_this();
   const auto closed = [] { return Error(Code::kConflict, "the context was closed while it was made"); };
   forget_kernel();
-  CO_TRY(const service::Launch launch, service::kernel_of(*spec_.language));
+  CO_TRY(const service::Launch launch, service::kernel_of(*spec_.language, limits_.memory));
   for (const service::GuestFile& file : launch.files) {
     CO_TRY(guest::Session * agent, agent_());  // it may have ended meanwhile
     auto written = agent->write_file(file.path, std::as_bytes(std::span(file.text)), {.creates_parents = true});
@@ -320,7 +324,10 @@ Task<> Context::perform(std::shared_ptr<Waiting> cell) {
     auto launched = co_await launch();
     if (!launched) {
       if (launched.error().code() == Code::kCancelled) co_return launched;
-      cell->fail({.name = "KernelNotStarted", .value = launched.error().message(), .traceback = {}});
+      const bool is_missing = launched.error().code() == Code::kNotFound;
+      cell->fail({.name = is_missing ? "LanguageNotAvailable" : "KernelNotStarted",
+                  .value = launched.error().message(),
+                  .traceback = {}});
       cell->finish("died");
       co_return Result<>();
     }
@@ -348,6 +355,12 @@ Task<> Context::settle(std::shared_ptr<Waiting> cell) {
     const bool is_unwanted = cell->is_abandoned || is_interrupted_;
     if (give_up == kNever && is_unwanted) due = Clock::now();
     if (due != kNever && until(due).count() == 0) {
+      if (const auto agent = agent_(); !agent && agent.error().code() == Code::kConflict) {
+        // Paused: it hears nothing, and is not to be killed for that.
+        give_up = kNever;
+        (void)co_await (changed_.wait() || sleep(kInterruptAgain));
+        continue;
+      }
       if (give_up == kNever) give_up = Clock::now() + kInterruptLimit;
       const bool is_stubborn = until(give_up).count() == 0;
       (void)cell->kernel->process->signal(is_stubborn ? SIGKILL : SIGINT);

@@ -70,6 +70,8 @@ class Context final : public std::enable_shared_from_this<Context> {
 
   /// Starts the kernel and waits until it is ready. kNotFound if the template has no such interpreter.
   Task<> open();
+  /// Instead of open(): the first cell starts the kernel, and is told if there is none.
+  void begin();
   /// Queues a cell. Whoever drops what this returns before its end has it interrupted. kExhausted if too many wait.
   Result<std::unique_ptr<Run>> run(service::Cell cell);
   /// Interrupts the cell that runs, if one does.
@@ -126,6 +128,8 @@ class Context::Run {
   Task<CellEvent> next();
   /// Suspends until next() has something: for a wait that may be given up, as next() may not.
   Task<> heard();
+  /// Which cell of its interpreter it is; 0 as long as it has not begun, as far as is known.
+  [[nodiscard]] std::int64_t count() const;
 
  private:
   std::shared_ptr<Context> context_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "async/timer.h"
+#include "service/run.h"
 
 namespace brig::sandboxes {
 namespace {
@@ -147,15 +148,24 @@ struct Closing {
 
 }  // namespace
 
-Task<std::shared_ptr<Context>> Sandbox::open_context(ContextSpec spec) {
-  const auto self = shared_from_this();
-  CO_TRY_VOID(session());
+ContextSpec usual_context(const service::Language& language, const SandboxSpec& of) {
+  policy::Policy with = of.policy;
+  // Heard as it is printed, and not lost with an interpreter that is ended.
+  if (std::ranges::find(with.environment, "PYTHONUNBUFFERED", &policy::Variable::name) == with.environment.end())
+    with.environment.push_back({"PYTHONUNBUFFERED", "1"});
+  ContextSpec spec{.id = {}, .language = &language, .env = service::environment_of(with)};
+  if (!of.working_folder.empty()) spec.cwd = of.working_folder;
+  return spec;
+}
+
+/// One of them from now on; nothing is started yet.
+Result<std::shared_ptr<Context>> Sandbox::add_context(ContextSpec spec) {
+  TRY(session());
   if (contexts_.size() >= kContextsMax) {
-    co_return Error(Code::kExhausted, "the sandbox has " + std::to_string(kContextsMax) +
-                                          " contexts already, which is as many as it may; remove one first");
+    return Error(Code::kExhausted, "the sandbox has " + std::to_string(kContextsMax) +
+                                       " contexts already, which is as many as it may; remove one first");
   }
-  spec.id = std::to_string(next_context_++);
-  const std::weak_ptr<Sandbox> weak = self;
+  const std::weak_ptr<Sandbox> weak = shared_from_this();
   auto context = std::make_shared<Context>(
       std::move(spec), spec_.policy.limits,
       [weak]() -> Result<guest::Session*> {
@@ -168,8 +178,23 @@ Task<std::shared_ptr<Context>> Sandbox::open_context(ContextSpec spec) {
         co_return co_await sandbox->figures();
       },
       held_by_contexts_, executor_);
-  // One of them from now on: whoever asks goes away, and it is closed.
   contexts_.push_back(context);
+  return context;
+}
+
+Result<std::shared_ptr<Context>> Sandbox::default_context(ContextSpec spec) {
+  spec.id = spec.language->name;
+  if (auto known = find_context(spec.id)) return known;
+  auto context = TRY(add_context(std::move(spec)));
+  context->begin();
+  return context;
+}
+
+Task<std::shared_ptr<Context>> Sandbox::open_context(ContextSpec spec) {
+  const auto self = shared_from_this();
+  spec.id = std::to_string(next_context_++);
+  CO_TRY(const auto context, add_context(std::move(spec)));
+  // Whoever asks goes away, and it is closed.
   Closing closing{.sandbox = self, .context = context};
   auto opened = co_await context->open();
   if (!opened) co_return std::move(opened).error();

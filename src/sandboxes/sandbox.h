@@ -47,6 +47,9 @@ struct SandboxSpec {
   runtime::Capabilities capabilities;  ///< of that wall
 };
 
+/// A context of the sandbox that asks for nothing of its own: its environment and working folder.
+ContextSpec usual_context(const service::Language& language, const SandboxSpec& of);
+
 /// What the kernel is told: a little after the sandbox's next deadline; 0 if it has none.
 Milliseconds kernel_lifetime(const Lifecycle& life, WallTime now);
 
@@ -124,6 +127,9 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   [[nodiscard]] std::vector<std::shared_ptr<Command>> commands() const;
   /// Starts an interpreter and waits until it is ready; `spec` has no id yet.
   Task<std::shared_ptr<Context>> open_context(ContextSpec spec);
+  /// The context that a language has by itself, under its name: it is there from its first use on, and its first cell
+  /// starts the interpreter. `spec` says how, the first time. kExhausted if there are as many contexts as there may be.
+  Result<std::shared_ptr<Context>> default_context(ContextSpec spec);
   [[nodiscard]] std::shared_ptr<Context> find_context(std::string_view id) const;
   [[nodiscard]] const std::vector<std::shared_ptr<Context>>& contexts() const { return contexts_; }
   /// Ends it; false if there is none of that id.
@@ -150,6 +156,7 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   void lost_channel(bool is_guest_gone);
   Task<> attend(std::shared_ptr<Command> command);
   Task<runtime::CellReport> figures();
+  Result<std::shared_ptr<Context>> add_context(ContextSpec spec);
   Result<> expect_alive() const;
   void still_used();
   void forget_old_commands();

@@ -33,14 +33,25 @@ constexpr std::array kNodeParts = {
     Part{"kernel.cjs", kNodeKernel},         Part{"guard.cjs", kNodeGuard},   Part{"imports.cjs", kNodeImports},
     Part{"typescript.cjs", kNodeTypescript}, Part{"values.cjs", kNodeValues},
 };
+constexpr std::array kJavaParts = {Part{"Kernel.java", kJavaKernel}};
 constexpr std::array kShellParts = {Part{"kernel.sh", kShellKernel}, Part{"cells.sh", kShellCells}};
 
 /// The first is the kernel itself. Empty for a language that has none.
 std::span<const Part> parts_of(std::string_view language) {
   if (language == "python") return kPythonParts;
-  if (language == "javascript") return kNodeParts;
+  if (language == "javascript" || language == "typescript") return kNodeParts;
+  if (language == "java") return kJavaParts;
   if (language == "bash") return kShellParts;
   return {};
+}
+
+/// What stands between the interpreter and the kernel's file. A Java machine does not see the sandbox's own limit; what
+/// its heap leaves is for the rest of it, and for the compiler.
+std::vector<std::string> options_of(std::string_view language, Bytes memory) {
+  if (language != "java") return {};
+  const std::uint64_t heap = std::max(std::uint64_t{64}, (memory.count >> 20U) / 2);
+  return {"-Xmx" + std::to_string(heap) + "m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--add-opens",
+          "java.base/java.io=ALL-UNNAMED"};
 }
 
 std::optional<std::int64_t> integer_of(const bj::object& record, std::string_view key) {
@@ -51,13 +62,16 @@ std::optional<std::int64_t> integer_of(const bj::object& record, std::string_vie
 
 }  // namespace
 
-Result<Launch> kernel_of(const Language& language) {
+Result<Launch> kernel_of(const Language& language, Bytes memory) {
   const std::span<const Part> parts = parts_of(language.name);
   if (parts.empty())
     return Error(Code::kUnsupported, "there is no context for " + std::string(language.name) + ": run it as a command");
   // A folder each: kernels of several languages may live in one sandbox.
   const std::string folder = std::string(kFolder) + std::string(language.name) + "/";
-  Launch launch{.argv = {std::string(language.interpreter), folder + std::string(parts.front().name)}, .files = {}};
+  Launch launch{.argv = {std::string(language.interpreter)}, .files = {}};
+  for (std::string& option : options_of(language.name, memory)) launch.argv.push_back(std::move(option));
+  launch.argv.push_back(folder + std::string(parts.front().name));
+  if (language.name == "typescript") launch.argv.emplace_back(language.name);
   for (const Part& part : parts)
     launch.files.push_back({TRY(GuestPath::parse(folder + std::string(part.name))), part.text});
   return launch;
@@ -74,6 +88,7 @@ Result<std::string> run_request(std::int64_t id, const Cell& cell) {
   TRY(check_cell(cell));
   bj::object request{{"op", "run"}, {"id", id}, {"code", cell.code}};
   if (cell.timeout) request["timeout_ms"] = cell.timeout->count();
+  if (!cell.cwd.empty()) request["cwd"] = cell.cwd;
   if (!cell.environment.empty()) {
     bj::object environment;
     for (const policy::Variable& variable : cell.environment) environment[variable.name] = variable.value;

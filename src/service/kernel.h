@@ -16,14 +16,15 @@
 
 namespace brig::service {
 
-/// How the kernel of `language` is started. kUnsupported for a language that has none.
-Result<Launch> kernel_of(const Language& language);
+/// How the kernel of `language` is started in a sandbox with so much memory. kUnsupported for a language that has none.
+Result<Launch> kernel_of(const Language& language, Bytes memory);
 
 /// Source text that runs in a context.
 struct Cell {
   std::string code;
   std::optional<Milliseconds> timeout;
   std::vector<policy::Variable> environment;  ///< for this cell alone
+  std::string cwd;                            ///< changed to before it, and for those that follow; empty: as it is
 };
 
 inline constexpr std::size_t kCellMax = std::size_t{10} << 20;  ///< bytes of a cell's code

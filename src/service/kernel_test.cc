@@ -14,19 +14,24 @@ using Type = KernelEvent::Type;
 
 TEST(Kernel, EveryLanguageHasOne) {
   for (const Language& language : languages()) {
-    const auto launch = kernel_of(language);
+    const auto launch = kernel_of(language, mebibytes(256));
     ASSERT_TRUE(launch) << language.name;
     EXPECT_EQ(launch->argv.at(0), language.interpreter);
-    EXPECT_EQ(launch->argv.at(1), launch->files.at(0).path.text());
+    EXPECT_THAT(launch->argv, ::testing::Contains(launch->files.at(0).path.text()));
     for (const GuestFile& file : launch->files) EXPECT_FALSE(file.text.empty()) << file.path.text();
   }
+  EXPECT_EQ(kernel_of(**find_language("ts"), mebibytes(256))->argv.back(), "typescript");
+  EXPECT_EQ(kernel_of(**find_language("js"), mebibytes(256))->argv.size(), 2U);
+  EXPECT_EQ(kernel_of(**find_language("java"), mebibytes(256))->argv.at(1), "-Xmx128m");
   const Language other{.name = "cobol"};
-  EXPECT_EQ(kernel_of(other).error().code(), Code::kUnsupported);
+  EXPECT_EQ(kernel_of(other, mebibytes(256)).error().code(), Code::kUnsupported);
 }
 
 TEST(Kernel, ARequestIsOneLine) {
-  const auto request = run_request(
-      7, {.code = "a = 1\nb", .timeout = Milliseconds(1500), .environment = {{.name = "A", .value = "x\"y"}}});
+  const auto request = run_request(7, {.code = "a = 1\nb",
+                                       .timeout = Milliseconds(1500),
+                                       .environment = {{.name = "A", .value = "x\"y"}},
+                                       .cwd = "/tmp"});
   ASSERT_TRUE(request);
   EXPECT_EQ(request->find('\n'), request->size() - 1);
   const auto value = json::parse(*request);
@@ -34,6 +39,7 @@ TEST(Kernel, ARequestIsOneLine) {
   const auto& object = value->as_object();
   EXPECT_EQ(object.at("code").as_string(), "a = 1\nb");
   EXPECT_EQ(object.at("timeout_ms").as_int64(), 1500);
+  EXPECT_EQ(object.at("cwd").as_string(), "/tmp");
   EXPECT_EQ(object.at("env").as_object().at("A").as_string(), "x\"y");
   EXPECT_THAT(run_request(1, {.code = std::string(kCellMax + 1, ' ')}).error().message(), HasSubstr("10M"));
   EXPECT_EQ(run_request(1, {.code = "\xff"}).error().code(), Code::kInvalidArgument);

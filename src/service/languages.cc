@@ -16,14 +16,28 @@ constexpr std::array<std::string_view, 3> kPythonNames = {"py", "python3", "py3"
 constexpr std::array<std::string_view, 2> kPythonFiles = {".py", ".pyw"};
 constexpr std::array<std::string_view, 3> kNodeNames = {"js", "node", "nodejs"};
 constexpr std::array<std::string_view, 3> kNodeFiles = {".js", ".mjs", ".cjs"};
+constexpr std::array<std::string_view, 1> kTypeScriptNames = {"ts"};
+constexpr std::array<std::string_view, 3> kTypeScriptFiles = {".ts", ".mts", ".cts"};
+constexpr std::array<std::string_view, 1> kJavaNames = {"jshell"};
+constexpr std::array<std::string_view, 1> kJavaFiles = {".java"};
 constexpr std::array<std::string_view, 2> kShellNames = {"sh", "shell"};
 constexpr std::array<std::string_view, 2> kShellFiles = {".sh", ".bash"};
 
-constexpr std::array<Language, 3> kLanguages = {{
+constexpr std::array<Language, 5> kLanguages = {{
     {"python", "python3", ".py", "python3", true, kPythonNames, kPythonFiles},
     {"javascript", "node", ".js", "nodejs", false, kNodeNames, kNodeFiles},
     {"bash", "bash", ".sh", "bash", false, kShellNames, kShellFiles},
+    {"typescript", "node", ".ts", "nodejs", false, kTypeScriptNames, kTypeScriptFiles, true},
+    {"java", "java", ".java", "default-jdk-headless", false, kJavaNames, kJavaFiles, true},
 }};
+
+/// Languages that E2B's interpreter has, and what to do instead.
+struct Missing {
+  std::string_view name;
+  std::string_view title;
+  std::string_view instead;
+};
+constexpr std::array<Missing, 1> kMissing = {{{"r", "R", "Rscript -e 'CODE'"}}};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -51,6 +65,12 @@ Result<const Language*> find_language(std::string_view name) {
     known.insert(known.end(), language.aliases.begin(), language.aliases.end());
     list += (list.empty() ? "" : ", ") + std::string(language.name);
   }
+  for (const Missing& missing : kMissing) {
+    if (missing.name == wanted)
+      return Error(Code::kUnsupported, "Brig has no interpreter that keeps the state of " + std::string(missing.title) +
+                                           ": run it as a command (" + std::string(missing.instead) +
+                                           ") in a template that has it, or use one of " + list);
+  }
   return Error(Code::kInvalidArgument, "unknown language \"" + printable(name, 40) + "\"" +
                                            did_you_mean(wanted, known) + ": Brig knows " + list +
                                            ", and any program after --");
@@ -68,6 +88,12 @@ const Language* language_of_file(std::string_view file_name) {
 
 Result<Launch> launch_of(const Script& script) {
   const Language& language = *script.language;
+  if (language.is_for_cells_only) {
+    return Error(Code::kUnsupported,
+                 std::string(language.name) +
+                     " runs in contexts only (run_code, or POST /v1/sandboxes/{id}/contexts): for a program, run its "
+                     "compiler or interpreter after --");
+  }
   if (script.text.size() > kSourceMax) {
     return Error(Code::kInvalidArgument,
                  "the program is " + std::to_string(script.text.size() >> 20) +

@@ -21,12 +21,14 @@ struct Language {
   bool has_driver = false;       ///< runs under Brig's Python driver
   std::span<const std::string_view> aliases;
   std::span<const std::string_view> extensions;
+  bool is_for_cells_only = false;  ///< a context runs it, and no program starts with a file of it
 };
 
 /// Every language, the default one first.
 std::span<const Language> languages();
 
-/// By name or alias, whatever the case. kInvalidArgument with a «did you mean» and the list.
+/// By name or alias, whatever the case. kInvalidArgument with a «did you mean» and the list; kUnsupported for R, which
+/// users of other interpreters know and Brig has no kernel for.
 Result<const Language*> find_language(std::string_view name);
 
 /// By the file name's extension; null if that says nothing.
@@ -58,7 +60,8 @@ struct Launch {
 /// The largest program text, 16 MB.
 inline constexpr std::size_t kSourceMax = std::size_t{16} << 20;
 
-/// kInvalidArgument, with what to do, for a text that is too large, not UTF-8, or a name that no file inside can have.
+/// kInvalidArgument, with what to do, for a text that is too large, not UTF-8, or a name that no file inside can have;
+/// kUnsupported for a language that runs in cells only.
 /// The Launch's views point into `script`, which outlives it.
 Result<Launch> launch_of(const Script& script);
 

@@ -17,6 +17,7 @@ TEST(FindLanguage, KnowsNamesAndAliases) {
   EXPECT_EQ(language("node").name, "javascript");
   EXPECT_EQ(language("js").name, "javascript");
   EXPECT_EQ(language("sh").name, "bash");
+  EXPECT_EQ(language("TS").name, "typescript");
 }
 
 TEST(FindLanguage, RefusesTheRestWithTheList) {
@@ -24,8 +25,17 @@ TEST(FindLanguage, RefusesTheRestWithTheList) {
   ASSERT_FALSE(wrong.has_value());
   EXPECT_EQ(wrong.error().code(), Code::kInvalidArgument);
   EXPECT_THAT(wrong.error().message(), HasSubstr("did you mean \"python\""));
-  EXPECT_THAT(wrong.error().message(), HasSubstr("python, javascript, bash"));
+  EXPECT_THAT(wrong.error().message(), HasSubstr("python, javascript, bash, typescript, java"));
   EXPECT_FALSE(find_language("").has_value());
+}
+
+TEST(FindLanguage, SaysWhatToDoInsteadOfWhatHasNoKernel) {
+  for (const char* name : {"r", "R"}) {
+    const auto missing = find_language(name);
+    ASSERT_FALSE(missing.has_value());
+    EXPECT_EQ(missing.error().code(), Code::kUnsupported);
+    EXPECT_THAT(missing.error().message(), HasSubstr("run it as a command"));
+  }
 }
 
 TEST(LanguageOfFile, GoesByTheExtension) {
@@ -46,6 +56,13 @@ TEST(LaunchOf, PutsAFileIntoTheWorkspaceAndCodeBeside) {
   EXPECT_EQ(launch.files[0].text, "ls");
   EXPECT_THAT(launch_of({.language = &language("js"), .name = "", .text = "", .arguments = {}})->argv,
               ElementsAre("node", "/tmp/.brig/main.js"));
+}
+
+TEST(LaunchOf, RefusesWhatRunsInCellsOnly) {
+  const auto refused = launch_of({.language = &language("ts"), .name = "", .text = "1", .arguments = {}});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Code::kUnsupported);
+  EXPECT_THAT(refused.error().message(), HasSubstr("contexts only"));
 }
 
 TEST(LaunchOf, RunsPythonUnderTheDriver) {

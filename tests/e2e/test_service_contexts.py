@@ -62,6 +62,68 @@ class Contexts(unittest.TestCase):
                 self.assertEqual(self.run_cell(use)["stdout"], out)
                 self.assertEqual(self.run_cell("throw new Error('x')" if language == "javascript" else "false")["status"], "error")
 
+    def test_a_language_has_a_context_of_its_own(self):
+        sandbox = self.client.create(ttl_seconds=60)
+        at = "/v1/sandboxes/%s/contexts" % sandbox
+        run = lambda context, code, **more: self.client.expect(200, "POST", "%s/%s/run" % (at, context), {"code": code, **more})
+        self.assertEqual(self.client.expect(200, "GET", at)["items"], [])
+        both = []
+        workers = [threading.Thread(target=lambda: both.append(run("python", "kept = 1; import os; os.getpid()")["results"][0]["data"]["text/plain"])) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        self.assertEqual(len(set(both)), 1)  # asked for at once, one interpreter
+        self.assertEqual(run("py", "print(kept, os.getcwd())")["stdout"], "1 /workspace\n")
+        self.assertEqual(run("js", "let kept = 2; kept")["results"][0]["data"]["text/plain"], "2")
+        self.assertEqual([(one["id"], one["language"]) for one in self.client.expect(200, "GET", at)["items"]],
+                         [("python", "python"), ("javascript", "javascript")])
+        self.client.expect(204, "POST", at + "/python/restart")
+        self.assertEqual(run("python", "kept")["error"]["name"], "NameError")
+        self.client.expect(204, "DELETE", at + "/python")
+        self.assertEqual(self.client.post(at + "/python/restart", {}).status, 404)
+        self.assertEqual(self.client.post(at + "/nonsense/run", {"code": "1"}).status, 404)
+        for refused in (self.client.post(at + "/r/run", {"code": "1"}), self.client.post(at, {"language": "R"})):
+            self.assertEqual((refused.status, refused.json()["code"]), (501, "unsupported"))
+            self.assertIn("run it as a command", refused.json()["error"])
+        self.client.kill(sandbox)
+
+    def test_typescript(self):
+        self.context = self.open(language="ts")
+        ran = self.run_cell("const twice = (n: number): number => 2 * n; twice(21)")
+        if ran["error"]:  # neither can this node strip types, nor is there a package that does: a stand-in for one is put there
+            self.assertEqual((ran["status"], ran["error"]["name"]), ("error", "LanguageNotAvailable"))
+            self.assertIn("Write the cell in JavaScript", ran["error"]["value"])
+            package = "exports.transformSync = (text) => ({ code: text.replace(/: number/g, '') })"
+            self.client.exec(self.sandbox, "mkdir -p /workspace/node_modules/esbuild && cat > /workspace/node_modules/esbuild/index.js", stdin=package)
+            ran = self.run_cell("const twice = (n: number): number => 2 * n; twice(21)")
+        self.assertEqual((ran["status"], ran["results"][0]["data"]["text/plain"]), ("ok", "42"), ran)
+        self.assertEqual(self.run_cell("twice(4)")["results"][0]["data"]["text/plain"], "8")
+
+    def test_java(self):
+        """Where the template has it; else the cell is told, and what to do."""
+        sandbox = self.client.create(ttl_seconds=120, limits={"memory": "512M"})
+        at = "/v1/sandboxes/%s/contexts/java/run" % sandbox
+        run = lambda code, **more: self.client.expect(200, "POST", at, {"code": code, **more})
+        ran = run("int kept = 20; System.out.println(kept);")
+        if not os.path.exists("/usr/bin/java"):
+            self.assertEqual(ran["error"]["name"], "LanguageNotAvailable")
+            self.assertIn("install", ran["error"]["value"])
+            return
+        self.assertEqual((ran["status"], ran["stdout"]), ("ok", "20\n"), ran)
+        self.assertEqual(run("while (true) {}", timeout_ms=300)["status"], "timeout")
+        self.assertEqual(run("kept + 22")["results"][0]["data"]["text/plain"], "42")
+        self.assertEqual(run("System.exit(3);")["status"], "died")
+        self.assertEqual(run("1 + 1")["results"][0]["data"]["text/plain"], "2")
+        self.client.kill(sandbox)
+
+    def test_a_cell_may_say_where(self):
+        self.assertEqual(self.run_cell("import os; print(os.getcwd())", cwd="/tmp")["stdout"], "/tmp\n")
+        self.assertEqual(self.run_cell("print(os.getcwd())")["stdout"], "/tmp\n")
+        self.assertEqual(self.run_cell("1", cwd="/no/such/folder")["error"]["name"], "FileNotFoundError")
+        self.assertEqual(self.client.post("%s/%s/run" % (self.at, self.context), {"code": "1", "cwd": "relative"}).status, 400)
+        self.assert_works()
+
     def test_output_comes_whole_and_before_the_end(self):
         for _ in range(5):
             ran = self.run_cell("import sys\nfor n in range(20000): print(n)\nprint('last', file=sys.stderr)")
@@ -145,6 +207,16 @@ class Contexts(unittest.TestCase):
             self.assertEqual(self.client.post("%s/%s/%s" % (at, context, verb), {"code": "1"}).status, 409, verb)
         self.client.expect(204, "POST", "/v1/sandboxes/%s/resume" % sandbox)
         self.assertEqual(self.client.expect(200, "POST", "%s/%s/run" % (at, context), {"code": "print(kept)"})["stdout"], "1\n")
+        # Who goes away meanwhile has the cell interrupted, once it can hear that; an interpreter is not killed for being frozen.
+        body = json.dumps({"code": "import time; open('/workspace/begun', 'w').close(); time.sleep(600)"})
+        with service.connect(self.daemon.address) as gone:
+            gone.sendall(("POST %s/%s/run HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+                          % (at, context, self.daemon.key, len(body), body)).encode())
+            self.assertTrue(wait_until(lambda: self.client.exec(sandbox, "rm /workspace/begun")["exit_code"] == 0))
+            self.client.expect(204, "POST", "/v1/sandboxes/%s/pause" % sandbox)
+        time.sleep(4)  # longer than an interpreter has that does not heed the interrupt
+        self.client.expect(204, "POST", "/v1/sandboxes/%s/resume" % sandbox)
+        self.assertEqual(self.client.expect(200, "POST", "%s/%s/run" % (at, context), {"code": "print(kept)"})["stdout"], "1\n")
         self.client.kill(sandbox)
 
     def test_what_ends_the_interpreter_is_said_and_the_next_cell_works(self):
@@ -165,6 +237,75 @@ class Contexts(unittest.TestCase):
             with self.subTest(text[:40]):
                 self.assertIn(self.run_cell(forging % text, timeout_ms=5000)["status"], ("ok", "died", "error"))
                 self.assert_works()
+
+    def test_what_a_cell_does_to_its_interpreter_is_over_with_it(self):
+        for code, statuses in (
+            ("while True: print('x' * 1000)", {"timeout"}),
+            ("class Endless:\n    def __repr__(self):\n        while True: pass\nEndless()", {"timeout"}),
+            ("class Long:\n    def __repr__(self): return 'x' * (30 << 20)\nLong()", {"ok"}),
+            ("class Bad:\n    def __repr__(self): raise ValueError('no')\nBad()", {"ok", "error"}),
+            ("def deeper(): deeper()\ndeeper()", {"error"}),
+            ("import sys; sys.setrecursionlimit(10**9)\ndef deeper(n=0): return [deeper(n + 1)]\ndeeper()", {"error", "died", "timeout"}),
+            ("a = []; a.append(a); a", {"ok"}),
+            ("import sys; sys.stdout = sys.stderr = None; print = None", {"ok", "error"}),
+            ("import sys; sys.stdout.close(); sys.stderr.close()", {"ok", "error"}),
+            ("import os; os.close(1); os.close(2)", {"ok"}),
+            ("import os; os.closerange(0, 256)", {"ok", "died", "error"}),
+            ("import os, signal\ntry: os.kill(os.getppid(), signal.SIGKILL)\nexcept PermissionError: pass", {"ok"}),
+            ("import builtins; builtins.compile = builtins.exec = None", {"ok", "error"}),
+            ("import json; json.dumps = None; import sys; sys.modules.clear()", {"ok", "error", "died"}),
+            ("import os\nif os.fork() == 0:\n    import time; time.sleep(600)", {"ok"}),
+            ("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", {"timeout", "died"}),
+            ("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))", {"ok", "error", "died"}),
+        ):
+            with self.subTest(code):
+                ran = self.run_cell(code, timeout_ms=1000)
+                self.assertIn(ran["status"], statuses, str(ran)[:2000])
+                self.assertLess(len(json.dumps(ran)), 12 << 20)
+                if any(word in code for word in ("builtins", "modules", "setrlimit")):  # lasting changes of the process are the user's to undo
+                    self.client.expect(204, "POST", "%s/%s/restart" % (self.at, self.context))
+                self.assert_works()
+
+    def test_threads_that_outlive_their_cell_disturb_nobody(self):
+        self.run_cell("import threading, time\nstop = False\ndef chatter():\n    while not stop:\n        print('still here'); display(1); time.sleep(.001)\n"
+                      "threads = [threading.Thread(target=chatter) for _ in range(4)]\nfor one in threads: one.start()")
+        for n in range(20):
+            ran = self.run_cell("mine = %d" % n)
+            self.assertEqual(ran["status"], "ok", ran)
+        ran = self.run_cell("stop = True\nfor one in threads: one.join()\nprint('last', mine)")
+        self.assertEqual(ran["status"], "ok")
+        self.assertTrue(ran["stdout"].endswith("last 19\n"), ran["stdout"][-100:])
+        self.assertEqual(self.run_cell("print('quiet')")["stdout"], "quiet\n")
+
+    def test_messages_of_any_kind_forged_by_a_cell(self):
+        """It finds the pipe of its kernel's events, and writes there what it likes: huge, cut, invalid, endless."""
+        find = ("import os, stat\npipes = [fd for fd in range(3, 64) if os.path.exists('/proc/self/fd/%d' % fd) and stat.S_ISFIFO(os.fstat(fd).st_mode)]\n"
+                "def forge(data):\n    for fd in pipes:\n        rest = memoryview(data)\n        try:\n            while rest: rest = rest[os.write(fd, rest):]\n        except OSError: pass\n")
+        for text in (
+            "b'x' * (12 << 20) + b'\\n'",  # beyond the longest line
+            "b'{\"type\":\"result\",\"id\":1,\"data\":{\"text/plain\":\"'",  # cut, and the next event is in it
+            "b'\\xff\\xfe\\n' * 1000", "b'\\0' * 100000 + b'\\n'",
+            "b''.join(b'{\"type\":\"result\",\"id\":%d,\"data\":{\"text/plain\":\"x\"}}\\n' % n for n in range(20000))",
+            "b''.join(b'{\"type\":\"error\",\"id\":%d,\"name\":\"' % n + b'N' * 1000000 + b'\"}\\n' for n in range(1, 20))",
+            "b''.join(b'{\"type\":\"end\",\"id\":%d,\"status\":\"ok\"}\\n' % n for n in range(100))",
+            "b''.join(b'{\"type\":\"begin\",\"id\":%d,\"count\":-9223372036854775808}\\n' % n for n in range(100))",
+            "b'{\"type\":\"ready\"}\\n' * 1000", "(b'[' * 100000 + b'\\n') * 10", "(b'{\"id\":1e999,\"type\":\"end\"}\\n') * 10",
+        ):
+            with self.subTest(text[:60]):
+                self.context = self.open()
+                ran = self.run_cell(find + "forge(%s)" % text, timeout_ms=5000)
+                self.assertIn(ran["status"], ("ok", "error", "timeout", "died"))
+                self.assertLess(len(json.dumps(ran)), 40 << 20)
+                self.client.expect(204, "POST", "%s/%s/restart" % (self.at, self.context))  # also from what is cut off in its pipe
+                self.assert_works()
+                self.client.expect(204, "DELETE", "%s/%s" % (self.at, self.context))
+        self.assertEqual(self.client.exec(self.sandbox, "echo alive")["stdout"], "alive\n")
+
+    def test_endless_output_to_one_who_listens(self):
+        body = {"code": "while True: print('x' * 1000)", "timeout_ms": 500}
+        name, end, _ = list(self.client.events("POST", "%s/%s/run" % (self.at, self.context), body, {"Accept": "text/event-stream"}))[-1]
+        self.assertEqual((name, end["status"]), ("end", "timeout"))
+        self.assert_works()
 
     def test_restart_and_removal(self):
         self.run_cell("kept = 1")

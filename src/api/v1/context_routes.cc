@@ -148,6 +148,16 @@ Result<std::shared_ptr<sandboxes::Context>> running_context(sandboxes::Sandbox& 
   return context;
 }
 
+/// The context that `id` names, or that the language of that name has by itself, from its first use on. kUnsupported
+/// for a language without a kernel.
+Result<std::shared_ptr<sandboxes::Context>> context_to_run(sandboxes::Sandbox& sandbox, std::string_view id) {
+  if (sandbox.find_context(id)) return running_context(sandbox, id);
+  const auto language = service::find_language(id);
+  if (!language && language.error().code() == Code::kUnsupported) return language.error();
+  if (!language) return no_context(id);
+  return sandbox.default_context(default_context(**language, sandbox.spec()));
+}
+
 /// Until the cell's end, or until the client is gone: then whoever has the run interrupts it. What a piece has cut and
 /// nothing completes by the cell's end was no character, and is left out.
 Task<> stream(http::Exchange& exchange, sandboxes::Context::Run& run) {
@@ -220,7 +230,7 @@ Task<> Api::list_contexts(http::Exchange& exchange) {
 Task<> Api::run_cell(http::Exchange& exchange) {
   using namespace asio::experimental::awaitable_operators;
   CO_TRY(const Found found, find_to_use(exchange));
-  CO_TRY(const auto context, running_context(*found.sandbox, exchange.parameter("context")));
+  CO_TRY(const auto context, context_to_run(*found.sandbox, exchange.parameter("context")));
   CO_TRY(std::string body, co_await exchange.read_body(2 * service::kCellMax));
   CO_TRY(service::Cell cell, read_cell(body, found.sandbox->spec().policy.limits));
   body = {};  // a cell may wait long

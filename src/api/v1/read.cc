@@ -276,6 +276,16 @@ Result<ExecBody> read_exec(std::string_view body, const policy::Policy& policy, 
   return exec;
 }
 
+namespace {
+
+/// IPython's shell takes half a second to start, ours forty milliseconds: whoever wants it says so.
+void prefer_own_engine(sandboxes::ContextSpec& spec) {
+  if (std::ranges::none_of(spec.env, [](const std::string& one) { return one.starts_with("BRIG_ENGINE="); }))
+    spec.env.emplace_back("BRIG_ENGINE=stdlib");
+}
+
+}  // namespace
+
 Result<sandboxes::ContextSpec> read_context(std::string_view body, const policy::Policy& policy,
                                             const std::string& folder) {
   const json::Value value = TRY(parse_object(body.empty() ? "{}" : body));
@@ -288,16 +298,21 @@ Result<sandboxes::ContextSpec> read_context(std::string_view body, const policy:
   if (!folder.empty()) spec.cwd = folder;
   if (const auto cwd = TRY(find(at, "cwd"))) spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
   spec.env = TRY(environment(at, policy));
-  // IPython's shell takes half a second to start, ours forty milliseconds: whoever wants it says so.
-  if (std::ranges::none_of(spec.env, [](const std::string& one) { return one.starts_with("BRIG_ENGINE="); }))
-    spec.env.emplace_back("BRIG_ENGINE=stdlib");
+  prefer_own_engine(spec);
+  return spec;
+}
+
+sandboxes::ContextSpec default_context(const service::Language& language, const sandboxes::SandboxSpec& of) {
+  sandboxes::ContextSpec spec = sandboxes::usual_context(language, of);
+  prefer_own_engine(spec);
   return spec;
 }
 
 Result<service::Cell> read_cell(std::string_view body, const policy::Limits& limits) {
   const json::Value value = TRY(json::parse(body, {.max_bytes = 2 * service::kCellMax}));
   const Reader at(value);
-  static constexpr std::array<std::string_view, 5> kKnown{"code", "timeout_ms", "timeout_seconds", "env", "envs"};
+  static constexpr std::array<std::string_view, 6> kKnown{"code", "timeout_ms", "timeout_seconds",
+                                                          "env",  "envs",       "cwd"};
   TRY(at.only(kKnown));
   service::Cell cell{.code = std::string(TRY(TRY(at.at("code")).text())), .timeout = limits.timeout};
   if (const auto limit = TRY(find(at, "timeout_seconds"))) cell.timeout = TRY(seconds(*limit));
@@ -306,6 +321,7 @@ Result<service::Cell> read_cell(std::string_view body, const policy::Limits& lim
   for (const std::string_view key : {"env", "envs"}) {
     if (const auto env = TRY(find(at, key))) cell.environment = TRY(read_variables(*env));
   }
+  if (const auto cwd = TRY(find(at, "cwd"))) cell.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
   return cell;
 }
 

@@ -51,6 +51,8 @@ Result<ExecBody> read_exec(std::string_view body, const policy::Policy& policy, 
 /// POST …/contexts; its id is not there yet. An empty body is {}: Python.
 Result<sandboxes::ContextSpec> read_context(std::string_view body, const policy::Policy& policy,
                                             const std::string& folder = {});
+/// What a language's own context begins with, which a run makes that names the language.
+sandboxes::ContextSpec default_context(const service::Language& language, const sandboxes::SandboxSpec& of);
 /// POST …/contexts/{context}/run. Without `timeout_ms` or `timeout_seconds` a cell has the policy's timeout.
 Result<service::Cell> read_cell(std::string_view body, const policy::Limits& limits);
 

@@ -14,6 +14,7 @@ from ._async.process import AsyncProcess, AsyncProcesses, AsyncTerminal
 from ._async.sandbox import AsyncForkTree, AsyncSandbox, PendingSandbox
 from ._async.snapshot import AsyncSnapshot
 from ._async.template import AsyncTemplate
+from ._code import CodeContext, CodeResult, Execution, ExecutionError, Logs
 from ._errors import (
     AuthenticationError,
     BrigError,
@@ -78,12 +79,16 @@ __all__ = [
     "BrigError",
     "Capabilities",
     "Client",
+    "CodeContext",
+    "CodeResult",
     "CommandError",
     "ConflictError",
     "ConnectionFailedError",
     "DeadlineError",
     "DiskFullError",
     "Event",
+    "Execution",
+    "ExecutionError",
     "FileChange",
     "FileEntry",
     "Filesystem",
@@ -93,6 +98,7 @@ __all__ = [
     "Limits",
     "Listing",
     "LogLine",
+    "Logs",
     "Metrics",
     "NotFoundError",
     "Output",

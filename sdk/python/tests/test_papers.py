@@ -56,14 +56,25 @@ class Papers(unittest.TestCase):
 
     def test_the_first_readme(self):
         with open(os.path.join(ROOT, "README.md")) as file:
-            code = re.search(r"^<!-- test sdk_python -->\n```python\n(.*?)^```$", file.read(), re.M | re.S).group(1)
-        done = subprocess.run([sys.executable, "-c", "model_code = 'print(6 * 7)'\n" + code], env=self.environment, capture_output=True, text=True, timeout=60)
-        self.assertEqual((done.returncode, done.stdout), (0, "ok 0 42\n\n"), done.stderr)
+            blocks = re.findall(r"^<!-- test sdk_python -->\n```python\n(.*?)^```$", file.read(), re.M | re.S)
+        said = ["ok 0 42\n\n", "42 ['hello\\n']\n"]
+        for code, expected in zip(blocks, said):
+            done = subprocess.run([sys.executable, "-c", "model_code = 'print(6 * 7)'\n" + code], env=self.environment, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout), (0, expected), done.stderr)
+        self.assertEqual(len(blocks), len(said))
+
+    @unittest.skipUnless(HAS_PANDAS, "needs pandas and matplotlib for /usr/bin/python3")
+    def test_the_readme_runs_cells(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = self.run_block(1, "from brig import Sandbox\n", folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stdout.splitlines()[1], "ZeroDivisionError: division by zero [ 2, 4, 6 ]")
+            self.assertEqual(os.listdir(folder), ["chart.png"])
 
     def test_the_readme_goes_on(self):
         with tempfile.TemporaryDirectory() as folder:
             os.mkdir(os.path.join(folder, "project"))
-            done = self.run_block(1, "from brig import Sandbox\n", folder)
+            done = self.run_block(2, "from brig import Sandbox\n", folder)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, r"^/workspace/new\nhttp://8000-\w+\.localhost:\d+/\?brig_preview=\S+\n$")
 

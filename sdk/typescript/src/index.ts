@@ -1,4 +1,7 @@
 /** @packageDocumentation Sandboxes of a Brig daemon. */
+export type {
+  CellStatus, Chart, CodeContext, CodeContextOptions, CodeResult, Execution, ExecutionError, RunCodeOptions,
+} from "./code.js";
 export * from "./errors.js";
 export { Filesystem } from "./filesystem.js";
 export { Process } from "./process.js";

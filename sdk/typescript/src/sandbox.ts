@@ -1,4 +1,5 @@
 import "./dispose.js";
+import { type CodeContext, type CodeContextOptions, Contexts, type Execution, type RunCodeOptions } from "./code.js";
 import { CommandError, NotFoundError } from "./errors.js";
 import { Filesystem } from "./filesystem.js";
 import { follow } from "./follow.js";
@@ -74,6 +75,7 @@ export class Sandbox {
   /** Servers inside. */
   readonly ports: Ports;
   private readonly path: string;
+  private readonly contexts: Contexts;
 
   private constructor(
     private readonly transport: Transport,
@@ -84,6 +86,7 @@ export class Sandbox {
     this.path = `/v1/sandboxes/${encodeURIComponent(id)}`;
     this.filesystem = new Filesystem(transport, this.path);
     this.ports = new Ports(transport, this.path);
+    this.contexts = new Contexts(transport, this.path, outputLimit);
   }
 
   /**
@@ -232,6 +235,45 @@ export class Sandbox {
       }
     }
     throw new Error("unreachable: follow() ends with an exit or fails");
+  }
+
+  /**
+   * Runs a cell in an interpreter that keeps its state: variables, imports and the folder are there for the next one. The value of a last
+   * expression is a result; so are figures, tables and what `display()` is given. How the cell ended is a value: an exception of the code is
+   * in `error`. A cell whose connection breaks is interrupted, and so is one whose callback throws. `BadRequestError`, `NotFoundError` (no such
+   * context), `ConflictError` (paused), `RateLimitError` (64 cells wait already), `UnsupportedError` (a language without an interpreter that
+   * keeps state).
+   *
+   *     await sandbox.runCode("x = 20");
+   *     (await sandbox.runCode("x + 22")).text; // "42"
+   */
+  runCode(code: string, options: RunCodeOptions = {}): Promise<Execution> {
+    return this.contexts.run(code, options);
+  }
+
+  /** Starts another interpreter, with a state of its own, and resolves when it is ready. `NotFoundError`: the template has no such interpreter. */
+  createCodeContext(options: CodeContextOptions = {}): Promise<CodeContext> {
+    return this.contexts.create(options);
+  }
+
+  /** Those there are, by age; a language's own from its first cell on, named as the language. */
+  listCodeContexts(): Promise<CodeContext[]> {
+    return this.contexts.list();
+  }
+
+  /** Ends its interpreter and the cell that runs; the next cell gets a new one, without the state. */
+  restartCodeContext(context: CodeContext | string): Promise<void> {
+    return this.contexts.act(context, "restart");
+  }
+
+  /** Interrupts the cell that runs, if one does. The state is kept. */
+  interruptCodeContext(context: CodeContext | string): Promise<void> {
+    return this.contexts.act(context, "interrupt");
+  }
+
+  /** Ends it for good. False if there is none of that id. */
+  removeCodeContext(context: CodeContext | string): Promise<boolean> {
+    return this.contexts.remove(context);
   }
 
   /**

@@ -13,6 +13,7 @@ from .. import _core as core
 from .._errors import BrigError, CommandError, InvalidArgumentError
 from .._http import AsyncClient
 from .._types import Event, Lifetime, LogLine, Metrics, Promotion, Result, RuntimeInfo, SandboxInfo, TemplateInfo
+from .code import AsyncCodeInterpreter
 from .filesystem import AsyncFilesystem
 from .ports import AsyncPorts
 from .process import AsyncProcess, AsyncProcesses, AsyncTerminal
@@ -42,7 +43,7 @@ class PendingSandbox:
         await self._sandbox.__aexit__(kind, error, trace)
 
 
-class AsyncSandbox:
+class AsyncSandbox(AsyncCodeInterpreter):
     """As Sandbox, for the tasks of one event loop."""
 
     def __init__(self, client: AsyncClient, info: SandboxInfo, *, owns_client: bool, owns_sandbox: bool) -> None:

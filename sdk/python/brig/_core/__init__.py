@@ -7,6 +7,7 @@ A `Source` says how a stream is asked for, again and again if need be.
 from .builds import *  # noqa: F403
 from .calls import *  # noqa: F403
 from .commands import *  # noqa: F403
+from .contexts import *  # noqa: F403
 from .files import *  # noqa: F403
 from .sandboxes import *  # noqa: F403
 from .streams import *  # noqa: F403

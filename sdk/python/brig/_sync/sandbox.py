@@ -10,6 +10,7 @@ from .. import _core as core
 from .._errors import BrigError, CommandError, InvalidArgumentError
 from .._http import Client
 from .._types import Event, Lifetime, LogLine, Metrics, Promotion, Result, RuntimeInfo, SandboxInfo, TemplateInfo
+from .code import CodeInterpreter
 from .filesystem import Filesystem
 from .ports import Ports
 from .process import Process, Processes, Terminal
@@ -18,7 +19,7 @@ from .snapshot import Snapshot
 OnText = Callable[[str], object]
 
 
-class Sandbox:
+class Sandbox(CodeInterpreter):
     """One sealed sandbox: `with Sandbox.create() as sbx:` ends it when the block ends; without `with`, call kill().
 
     Any method raises NotFoundError once the sandbox has ended (info() still tells how, for a while), AuthenticationError,

@@ -45,8 +45,9 @@ http::Reply port_reply(const http::Exchange& exchange, std::string_view code, st
 }  // namespace
 
 Front::Front(Guests& guests, Lives& lives, std::vector<std::string> domains)
-    : guests_(guests), lives_(lives), domains_(std::move(domains)), files_(guests) {
+    : guests_(guests), lives_(lives), domains_(std::move(domains)), files_(guests), cells_(guests) {
   files_.add_to(envd_);
+  cells_.add_to(interpreter_);
 }
 
 bool Front::is_for_guest(const http::Exchange& exchange) const {

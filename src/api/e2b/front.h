@@ -5,6 +5,7 @@
 
 #include "api/e2b/files.h"
 #include "api/e2b/guests.h"
+#include "api/e2b/interpreter.h"
 #include "http/router.h"
 
 namespace brig::api::e2b {
@@ -28,6 +29,7 @@ class Front {
   std::vector<std::string> domains_;
   // What answers on the two ports of ours. Each is made here and adds its routes in the constructor.
   Files files_;
+  Interpreter cells_;
   http::Router envd_;
   http::Router interpreter_;
 };

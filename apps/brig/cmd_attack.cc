@@ -29,6 +29,7 @@ struct AttackOptions {
   std::optional<std::string> corpus;
   std::optional<std::string> language;
   std::optional<std::string> filter;
+  std::optional<std::string> through;
   bool is_json = false;
   bool is_api = false;  ///< only for the help: brig-client does it
   bool is_list = false;
@@ -42,6 +43,9 @@ std::optional<int> parse(const Arguments& arguments, AttackOptions& o) {
                   "Exit code: 0 all held, 1 something was breached, 125 something could not be run.");
   options.option("--runtime", o.runtime, "NAME", "The wall: one of brig doctor's (default the fastest), or auto");
   options.option("--filter", o.filter, "TEXT", "Only probes whose name or group contains it");
+  options.option("--through", o.through, "WAY",
+                 "How the probes are started: exec (as programs, the default), context (by a cell of Python), or "
+                 "context:bash");
   options.flag("--list", o.is_list, "List the probes and run nothing");
   options.flag("--controls", o.is_controls_only,
                "Run the controls instead: each probe without a wall, where it must breach");
@@ -98,6 +102,16 @@ Result<const service::Language*> corpus_language(const AttackOptions& o) {
   return language;
 }
 
+/// The interpreter of --through; none for exec.
+Result<const service::Language*> context_language(const AttackOptions& o) {
+  const std::string way = o.through.value_or("exec");
+  if (way == "exec") return nullptr;
+  if (way == "context") return service::find_language("python");
+  if (way == "context:python" || way == "context:bash") return service::find_language(way.substr(way.find(':') + 1));
+  return Error(Code::kInvalidArgument,
+               "--through: \"" + printable(way, 40) + "\" is none of exec, context, context:python and context:bash");
+}
+
 int run_corpus(const AttackOptions& o, asio::io_context& io, runtime::Runtime& runtime, const std::string& program) {
   const auto language = corpus_language(o);
   if (!language) return fail(language.error());
@@ -126,6 +140,10 @@ int cmd_attack(const Arguments& arguments) {
   if (chosen.empty())
     return usage_error("no probe's name or group contains \"" + printable(filter) + "\" (brig attack --list)");
   if (o.is_list) return say(attack::list(chosen));
+  if (o.through && (o.corpus || o.is_controls_only))
+    return usage_error("--through is how probes are started in a sandbox: not of --corpus, and not of --controls");
+  const auto through = context_language(o);
+  if (!through) return usage_error(through.error().message());
   if (o.language && !o.corpus) return usage_error("--lang needs --corpus");
   if (o.runtime == "remote") return usage_error("another Brig's walls are attacked there, or over its API: --api");
   if (o.runtime) {
@@ -135,7 +153,7 @@ int cmd_attack(const Arguments& arguments) {
   if (!program) return fail(program.error());
 
   asio::io_context io(1);
-  const attack::SuiteOptions options{*program, filter};
+  const attack::SuiteOptions options{.program = *program, .filter = filter, .context_language = *through};
   boost::json::object object;
   int code = 0;
   if (!o.is_controls_only) {

@@ -45,18 +45,9 @@ class SandboxRoom final : public Room {
 
  private:
   Result<service::TaskSpec> spec_of(const Probe& probe, const Scene& scene, int phase, const std::string& marker) {
-    const policy::Limits limits = suite_limits();
-    std::vector<std::string> argv{kProgram, std::string(probe.name), "phase=" + std::to_string(phase), "supervisor=1"};
-    if (!marker.empty()) argv.push_back("marker=" + marker);
-    for (const std::string& word : probe_limits(probe)) argv.push_back(word);
-    for (const std::string& word : scene.arguments(kInput)) argv.push_back(word);
-    policy::Policy policy;
-    policy.limits = limits;
-    policy.limits.timeout = probe.timeout;
-    policy.mounts = {{TRY(HostPath::parse(program_)), TRY(GuestPath::parse(kProgram))},
-                     {TRY(HostPath::parse(scene.input())), TRY(GuestPath::parse(kInput))}};
-    return service::TaskSpec{
-        .id = "attack-" + random_hex(6), .policy = policy, .program = service::Command{std::move(argv)}};
+    return service::TaskSpec{.id = "attack-" + random_hex(6),
+                             .policy = TRY(probe_policy(probe, program_, scene.input())),
+                             .program = service::Command{probe_words(probe, scene, phase, marker)}};
   }
 
   runtime::Runtime& runtime_;
@@ -86,6 +77,23 @@ std::vector<std::string> probe_limits(const Probe& probe) {
           "inodes=" + std::to_string(limits.inodes),
           "output=" + std::to_string(limits.output_total.count),
           "timeout_ms=" + std::to_string(probe.timeout.count())};
+}
+
+std::vector<std::string> probe_words(const Probe& probe, const Scene& scene, int phase, const std::string& marker) {
+  std::vector<std::string> argv{kProgram, std::string(probe.name), "phase=" + std::to_string(phase), "supervisor=1"};
+  if (!marker.empty()) argv.push_back("marker=" + marker);
+  for (const std::string& word : probe_limits(probe)) argv.push_back(word);
+  for (const std::string& word : scene.arguments(kInput)) argv.push_back(word);
+  return argv;
+}
+
+Result<policy::Policy> probe_policy(const Probe& probe, const std::string& program, const std::string& input) {
+  policy::Policy policy;
+  policy.limits = suite_limits();
+  policy.limits.timeout = probe.timeout;
+  policy.mounts = {{TRY(HostPath::parse(program)), TRY(GuestPath::parse(kProgram))},
+                   {TRY(HostPath::parse(input)), TRY(GuestPath::parse(kInput))}};
+  return policy;
 }
 
 std::unique_ptr<Room> make_sandbox_room(runtime::Runtime& runtime, std::string program) {

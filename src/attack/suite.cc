@@ -101,7 +101,9 @@ Task<SuiteReport> attack(runtime::Runtime& runtime, SuiteOptions options, OnJudg
   CO_TRY(const auto first, Scene::create(options.program, token));
   CO_TRY(const auto second, Scene::create(options.program, token));
   const CarelessCaller caller(*first, token);
-  const auto room = make_sandbox_room(runtime, options.program);
+  const auto room = options.context_language != nullptr
+                        ? make_context_room(runtime, options.program, *options.context_language)
+                        : make_sandbox_room(runtime, options.program);
   Work shared{choose_probes(options.filter), 0, {}, token, *room, judge, std::move(on_judgement)};
   co_return co_await run_suite(shared, *first, *second);
 }

@@ -14,6 +14,8 @@ namespace brig::attack {
 struct SuiteOptions {
   std::string program;  ///< path of brig-probe
   std::string filter;   ///< only probes whose name or group's title contains it
+  /// The interpreter whose cells start the probes; none: they are programs of the sandbox themselves.
+  const service::Language* context_language = nullptr;
 };
 
 struct SuiteReport {

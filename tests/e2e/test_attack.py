@@ -56,6 +56,13 @@ class AttackCase(unittest.TestCase):
         self.assertGreaterEqual(suite["held"], 80)
         return suite
 
+    def test_all_held_when_a_cell_starts_them(self):
+        self.assert_all_held(self.attack("--json", "--runtime", "process", "--through", "context"))
+        done = self.attack("--json", "--runtime", "process", "--through", "context:bash", "--filter", "_supervisor")
+        self.assertGreater(json.loads(done.stdout)["attacks"]["held"], 5)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(self.attack("--through", "telepathy").returncode, 2)
+
     def test_all_held_as_root(self):
         suite = self.assert_all_held(self.attack("--json"))
         self.assertEqual([probe.split(":")[0] for probe in self.named(suite, "not applicable")], ["903_timestamp_counter"])

@@ -1,5 +1,6 @@
 /// brig-client: what of brig talks HTTP, to a daemon or an engine: `brig run --runtime remote`, `docker` and `podman`,
-/// `brig doctor`, `brig sandbox`, `brig keys`, `brig attack --api` and `brig bench --api`.
+/// `brig doctor`, `brig sandbox`, `brig keys`, `brig mcp`, `brig repl`, `brig run --context`, `brig attack --api` and
+/// `brig bench --api`.
 #include <csignal>
 #include <exception>
 #include <string>
@@ -16,6 +17,9 @@ int run(const brig::client::Words& words) {
   if (name == "run") return brig::cli::cmd_run(rest);
   if (name == "bench") return brig::client::cmd_bench(rest);
   if (name == "sandbox") return brig::client::cmd_sandbox(rest);
+  if (name == "mcp") return brig::client::cmd_mcp(rest);
+  if (name == "repl") return brig::client::cmd_repl(rest);
+  if (name == "run-in-context") return brig::client::cmd_run_in_context(rest);
   if (name == "keys") return brig::client::cmd_keys(rest);
   if (name == "attack") return brig::cli::cmd_attack(rest);
   if (name == "doctor") return brig::cli::cmd_doctor(rest);
@@ -26,6 +30,7 @@ int run(const brig::client::Words& words) {
 }  // namespace
 
 int brig::cli::cmd_attack_api(const Arguments& arguments) { return client::cmd_attack(arguments); }
+int brig::cli::cmd_run_context(const Arguments& arguments) { return client::cmd_run_in_context(arguments); }
 
 int main(int count, char** words) {
   std::signal(SIGPIPE, SIG_IGN);  // writes answer EPIPE

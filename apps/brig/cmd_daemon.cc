@@ -56,6 +56,9 @@ int cmd_template(const Arguments& arguments) { return become("brig-template", ar
 int cmd_sandbox(const Arguments& arguments) { return become_client("sandbox", arguments); }
 int cmd_doctor(const Arguments& arguments) { return become_client("doctor", arguments); }
 int cmd_keys(const Arguments& arguments) { return become_client("keys", arguments); }
+int cmd_mcp(const Arguments& arguments) { return become_client("mcp", arguments); }
+int cmd_repl(const Arguments& arguments) { return become_client("repl", arguments); }
+int cmd_run_context(const Arguments& arguments) { return become_client("run-in-context", arguments); }
 int cmd_attack_api(const Arguments& arguments) { return become_client("attack", arguments); }
 
 }  // namespace brig::cli

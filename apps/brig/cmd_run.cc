@@ -50,6 +50,7 @@ struct RunOptions {
   LibraryOptions libraries;
   std::optional<std::string> input;
   std::optional<std::string> out;
+  std::optional<std::string> context;  ///< only for the help: brig-client does it
   bool is_json = false;
   bool is_quiet = false;
   bool is_report = false;
@@ -78,6 +79,15 @@ void add_policy_flags(Options& options, RunOptions& o) {
                  "Python packages that the program has, installed once from a folder of wheels");
 }
 
+/// "--context NAME" before "--".
+bool is_for_context(const Arguments& arguments) {
+  for (const std::string& word : arguments) {
+    if (word == "--") return false;
+    if (word == "--context" || word.starts_with("--context=")) return true;
+  }
+  return false;
+}
+
 std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
   Options options(
       "run [FLAGS] [FILE | -c CODE | -] [-- ARGS…]",
@@ -89,6 +99,8 @@ std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
   options.option("-l,--lang", o.source.language, "LANGUAGE",
                  "python, javascript or bash (else by the file's name; python for -c)");
   options.rest(o.source.rest);
+  options.option("--context", o.context, "NAME",
+                 "Run it in an interpreter that lives on in a daemon instead (brig run --context NAME --help)");
   options.option("--out", o.out, "DIR", "Where to save the files and figures that the program leaves");
   options.option("--wheels", o.libraries.wheels, "DIR",
                  "The folder of wheels for --lib (else wheels, where templates are kept)");
@@ -345,6 +357,7 @@ int cmd_prompt(const Arguments& arguments) {
 }
 
 int cmd_run(const Arguments& arguments) {
+  if (is_for_context(arguments)) return cmd_run_context(arguments);
   RunOptions o;
   if (const auto code = parse(arguments, o)) return *code;
   const std::string folder = working_folder();

@@ -15,6 +15,10 @@ int cmd_bench_api(const Arguments& arguments);  ///< `brig bench --api`
 int cmd_doctor(const Arguments& arguments);
 int cmd_prompt(const Arguments& arguments);
 int cmd_run(const Arguments& arguments);
+int cmd_mcp(const Arguments& arguments);
+int cmd_repl(const Arguments& arguments);
+/// brig run --context
+int cmd_run_context(const Arguments& arguments);
 int cmd_sandbox(const Arguments& arguments);
 int cmd_keys(const Arguments& arguments);
 /// brig attack --api

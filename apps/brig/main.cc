@@ -26,6 +26,8 @@ constexpr std::array kCommands = {
     Command{"run", "run a program in a fresh sandbox and destroy it", cmd_run},
     Command{"serve", "serve sandboxes over HTTP", cmd_serve},
     Command{"sandbox", "sandboxes of a daemon: create, exec, cp, kill …", cmd_sandbox},
+    Command{"repl", "an interpreter in a sandbox, at this terminal", cmd_repl},
+    Command{"mcp", "give a model's client tools that run code (Model Context Protocol)", cmd_mcp},
     Command{"template", "what sandboxes find in their root: import, build, ls, info, rm", cmd_template},
     Command{"prompt", "say to a language model what its code will find", cmd_prompt},
     Command{"keys", "keys of a daemon: create, ls, revoke", cmd_keys},

@@ -15,6 +15,7 @@
 #include "api/e2b/control.h"
 #include "api/e2b/errors.h"
 #include "api/e2b/front.h"
+#include "api/mcp/mcp.h"
 #include "api/ops/ops.h"
 #include "api/v1/api.h"
 #include "api/v1/build_routes.h"
@@ -70,6 +71,7 @@ class Daemon {
         builds_(settings.builds, builds_place(), catalog_, io_.get_executor(), wall_now,
                 [this](const builds::Happening& happening) { note(happening); }),
         build_routes_(builds_, catalog_, *store_, wall_now), cors_(settings.origins),
+        mcp_(sandboxes_, api_, *store_, wall_now, settings.origins, io_.get_executor()),
         ops_(
             sandboxes_, *store_, metrics_, journal_, [this] { return server_.figures(); }, wall_now),
         server_(io_.get_executor(),
@@ -124,6 +126,7 @@ class Daemon {
   builds::Builds builds_;
   api::v1::BuildRoutes build_routes_;
   api::v1::Cors cors_;
+  api::mcp::Mcp mcp_;
   api::ops::Ops ops_;
   http::Router router_;
   http::Server server_;
@@ -195,6 +198,7 @@ Result<> Daemon::run() {
   api_.on_revoked([this](const std::string& key_id) { builds_.cancel_all_of(key_id); });
   build_routes_.add_to(router_);
   e2b_.add_to(router_);
+  mcp_.add_to(router_);
   ops_.add_to(router_);
   tasks_.spawn(sandboxes::keep_house(*store_, wall_now, {}, [this](const Error& error) {
     log_.error("housekeeping.failed", {{"error", error.message()}});

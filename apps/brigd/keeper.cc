@@ -391,6 +391,10 @@ Result<Fd> ask_for(FdRef keeper, std::byte please, const std::string& what) {
 int keep(const Settings& settings) {
   const auto identity = identity_of(settings);
   if (!identity) return cli::usage_error(identity.error().message());
+  if (settings.ends_with_parent && ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0) {
+    cli::complain(Error::last_system("--end-with-parent").message());
+    return 125;
+  }
   const auto code = Keeper(settings, *identity).run();
   if (code) return *code;
   cli::complain(code.error().message());

@@ -216,6 +216,7 @@ class OpenApiTest(unittest.TestCase):
         can_pause = self.lifecycle()
         self.commands()
         self.contexts()
+        self.mcp()
         self.copies()
         self.files()
         self.folders()
@@ -321,6 +322,16 @@ class OpenApiTest(unittest.TestCase):
                 self.call(204, "POST", "%s%s/%s/restart" % (self.at, place, context))
             self.call(204, "DELETE", "%s%s/%s" % (self.at, place, context))
             self.call(404, "DELETE", "%s%s/%s" % (self.at, place, context))
+
+    def mcp(self):
+        kind = {"Content-Type": "application/json"}
+        begin = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}}}
+        session = {**kind, "Mcp-Session-Id": self.call(200, "POST", "/mcp", begin, headers=kind).headers["Mcp-Session-Id"]}
+        self.call(202, "POST", "/mcp", {"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=session)
+        self.call(400, "POST", "/mcp", "[", headers=session)
+        self.call(401, "POST", "/mcp", begin, headers=kind, key="")
+        self.call(204, "DELETE", "/mcp", headers=session)
+        self.call(404, "DELETE", "/mcp", headers=session)
 
     def copies(self):
         snapshot = self.call(201, "POST", self.at + "/snapshots").json()["id"]

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/json/value.hpp>
 
+#include "api/mcp/mcp.h"
 #include "api/ops/ops.h"
 #include "api/v1/api.h"
 #include "api/v1/build_routes.h"
@@ -57,8 +58,11 @@ class OpenApi : public ::testing::Test {
                                      v1::Ports{.domain = "localhost", .signer = v1::PreviewSigner("secret")});
     ops_ =
         std::make_unique<Ops>(*sandboxes_, *store_, metrics_, journal_, [] { return http::ServerFigures(); }, wall_now);
+    mcp_ = std::make_unique<mcp::Mcp>(*sandboxes_, *api_, *store_, wall_now, std::vector<std::string>(),
+                                      io_.get_executor());
     api_->add_to(router_);
     build_routes_.add_to(router_);
+    mcp_->add_to(router_);
     ops_->add_to(router_);
   }
 
@@ -79,6 +83,7 @@ class OpenApi : public ::testing::Test {
                          catalog_, io_.get_executor(),
                          wall_now, [](const builds::Happening&) {}};
   v1::BuildRoutes build_routes_{builds_, catalog_, *store_, wall_now};
+  std::unique_ptr<mcp::Mcp> mcp_;
   std::unique_ptr<Ops> ops_;
   http::Router router_;
 };

@@ -45,6 +45,14 @@ class Api {
   [[nodiscard]] bool is_for_port(const http::Exchange& exchange) const;
   Task<> proxy_host(http::Exchange& exchange);
 
+  /// A sandbox for `caller`, as POST /v1/sandboxes makes one of this body, for other façades. kInvalidArgument for a
+  /// dry run.
+  Task<sandboxes::Created> create_for(Caller caller, std::string body, std::string request_id);
+  /// What a model's code finds in a sandbox of the template (image/prompt.h): one with `policy`, or one that asks for
+  /// nothing. kNotFound.
+  [[nodiscard]] Result<std::string> prompt_of(const store::Key& key, std::string_view name,
+                                              std::optional<policy::Policy> policy) const;
+
   /// The reply for what a handler failed with: kDenied of find_caller is 401, a guest's errno its own status.
   static http::Reply reply_for(const Error& error, const http::Exchange& exchange);
 
@@ -68,6 +76,14 @@ class Api {
   Result<FoundCommand> find_command(const http::Exchange& exchange);
 
   // sandbox_routes.cc
+  /// What POST /v1/sandboxes asks for.
+  struct Wish {
+    sandboxes::CreateRequest request;
+    std::optional<store::Snapshot> snapshot;
+    bool is_dry_run = false;
+  };
+  Result<Wish> read_wish(const Caller& caller, const std::string& body, const std::string& request_id);
+  Task<sandboxes::Created> fulfil(Caller caller, Wish wish);
   void add_sandbox_routes(http::Router& router);
   Task<> create(http::Exchange& exchange);
   Task<> create_once(http::Exchange& exchange, Caller caller, std::string body);

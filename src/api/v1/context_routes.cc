@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 
 #include "api/v1/api.h"
+#include "api/v1/cell_output.h"
 #include "api/v1/output_stream.h"
 #include "api/v1/query.h"
 #include "api/v1/read.h"
@@ -11,7 +12,6 @@
 #include "async/timer.h"
 #include "base/text.h"
 #include "json/json.h"
-#include "service/capture.h"
 #include "service/run.h"
 
 namespace brig::api::v1 {
@@ -42,42 +42,7 @@ bj::object to_json(const sandboxes::CellEnd& end) {
           {"dropped", end.dropped}};
 }
 
-/// What a cell said, for an answer in one piece.
-struct Collected {
-  explicit Collected(const policy::Limits& limits)
-      : out(Bytes{std::min(limits.output.count, sandboxes::kTextMost)}),
-        err(Bytes{std::min(limits.output.count, sandboxes::kTextMost)}) {}
-
-  void take(CellEvent event) {
-    switch (event.kind) {
-      case Kind::kOut: out.append(std::as_bytes(std::span(event.text))); break;
-      case Kind::kErr: err.append(std::as_bytes(std::span(event.text))); break;
-      case Kind::kError: error = std::move(event.error); break;
-      case Kind::kEnd: end = std::move(event.end); break;
-      case Kind::kResult: add(std::move(event)); break;
-    }
-  }
-  void add(CellEvent event) {
-    std::size_t bytes = 0;
-    for (const auto& [mime, form] : event.result.forms) bytes += mime.size() + form.size();
-    if (results.size() >= sandboxes::kHeldResultsMax || held + bytes > service::kResultBytesMax) {
-      ++dropped;
-      return;
-    }
-    held += bytes;
-    results.push_back(std::move(event));
-  }
-
-  service::Capture out;
-  service::Capture err;
-  std::vector<CellEvent> results;
-  std::size_t held = 0;
-  std::uint64_t dropped = 0;
-  std::optional<service::ProgramError> error;
-  sandboxes::CellEnd end;
-};
-
-bj::object answer_of(Collected& all) {
+bj::object answer_of(CellOutput& all) {
   all.end.dropped += all.dropped;
   bj::object answer = to_json(all.end);
   answer["stdout"] = all.out.text();
@@ -93,7 +58,7 @@ bj::object answer_of(Collected& all) {
 }
 
 /// As PandaStack's clients read it: forms at the top of each result, the error as a text.
-bj::object pandastack_answer_of(Collected& all) {
+bj::object pandastack_answer_of(CellOutput& all) {
   bj::object answer = answer_of(all);
   bj::array results;
   for (const CellEvent& event : all.results) results.push_back(to_json(event.result));
@@ -180,15 +145,6 @@ Task<> stream(http::Exchange& exchange, sandboxes::Context::Run& run) {
   }
 }
 
-Task<> collect(sandboxes::Context::Run& run, Collected& all) {
-  while (true) {
-    CO_TRY(CellEvent event, co_await run.next());
-    const bool is_over = event.kind == Kind::kEnd;
-    all.take(std::move(event));
-    if (is_over) co_return Result<>();
-  }
-}
-
 }  // namespace
 
 void Api::add_context_routes(http::Router& router) {
@@ -238,7 +194,7 @@ Task<> Api::run_cell(http::Exchange& exchange) {
   const std::string* accept = exchange.header("Accept");
   if (accept != nullptr && accept->find("text/event-stream") != std::string::npos)
     co_return co_await stream(exchange, *run);
-  Collected all(found.sandbox->spec().policy.limits);
+  CellOutput all(Bytes{std::min(found.sandbox->spec().policy.limits.output.count, sandboxes::kTextMost)});
   auto woken = co_await (collect(*run, all) || exchange.gone());
   if (woken.index() == 1) co_return Result<>();
   CO_TRY_VOID(std::get<0>(std::move(woken)));

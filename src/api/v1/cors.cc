@@ -11,10 +11,12 @@ namespace {
 /// What our answers say in headers of their own.
 constexpr std::string_view kExposed =
     "Accept-Ranges, Brig-Dropped, Brig-Next-Offset, Brig-Offset, Brig-Process-Id, Brig-Running, Content-Range, "
-    "Idempotent-Replayed, Location, Retry-After, X-Request-Id";
+    "Idempotent-Replayed, Location, Mcp-Session-Id, Retry-After, X-Request-Id";
 constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";
 constexpr std::string_view kHeaders =
-    "Authorization, Content-Type, Idempotency-Key, If-Range, Last-Event-ID, Range, X-API-Key, X-Request-Id";
+    "Authorization, Content-Type, Idempotency-Key, If-Range, Last-Event-ID, MCP-Protocol-Version, Mcp-Method, "
+    "Mcp-Name, "
+    "Mcp-Session-Id, Range, X-API-Key, X-Request-Id";
 /// Seconds for which a browser need not ask again.
 constexpr std::string_view kRemembered = "600";
 

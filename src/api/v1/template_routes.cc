@@ -126,23 +126,22 @@ Task<> Api::get_template(http::Exchange& exchange) {
   co_return co_await exchange.send_json(200, text_of(object));
 }
 
+Result<std::string> Api::prompt_of(const store::Key& key, std::string_view name,
+                                   std::optional<policy::Policy> policy) const {
+  const policy::Policy& defaults = sandboxes_.options().defaults;
+  if (name == kHost) return image::prompt(policy ? *policy : defaults, image::host_offers());
+  const std::vector<image::Listed> known = TRY(known_templates(key));
+  const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });
+  if (found == known.end()) return no_template(name);
+  if (!policy) policy = TRY(image::apply_defaults(defaults, found->manifest.defaults));
+  return image::prompt(*policy, image::offers_of(found->manifest));
+}
+
 /// Of a sandbox that asks for nothing else: whoever gives limits of their own says so to the model themselves.
 Task<> Api::template_prompt(http::Exchange& exchange) {
   CO_TRY(const Caller caller, this->caller(exchange));
-  const std::string_view name = exchange.parameter("name");
-  policy::Policy policy = sandboxes_.options().defaults;
-  image::Offers offers;
-  if (name == kHost) {
-    offers = image::host_offers();
-  } else {
-    CO_TRY(const std::vector<image::Listed> known, known_templates(caller.key));
-    const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });
-    if (found == known.end()) co_return no_template(name);
-    CO_TRY(policy, image::apply_defaults(std::move(policy), found->manifest.defaults));
-    offers = image::offers_of(found->manifest);
-  }
-  co_return co_await exchange.send(200, {{"Content-Type", "text/markdown; charset=utf-8"}},
-                                   image::prompt(policy, offers));
+  CO_TRY(std::string text, prompt_of(caller.key, exchange.parameter("name"), {}));
+  co_return co_await exchange.send(200, {{"Content-Type", "text/markdown; charset=utf-8"}}, std::move(text));
 }
 
 Result<ChosenTemplate> Api::prepare_template(const std::string& name, const Caller& caller) const {

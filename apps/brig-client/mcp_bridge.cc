@@ -1,0 +1,206 @@
+#include "mcp_bridge.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/value.hpp>
+
+#include "answer.h"
+#include "async/timer.h"
+#include "base/base64.h"
+#include "json/json.h"
+#include "lines.h"
+#include "sys/file.h"
+
+namespace brig::client {
+namespace {
+
+namespace bj = boost::json;
+
+/// As much as the daemon takes; an answer may be larger by its pictures.
+constexpr std::size_t kMessageMax = std::size_t{4} << 20;
+constexpr std::size_t kAnswerMax = std::size_t{16} << 20;
+constexpr std::size_t kAtOnce = 64;
+/// How long what runs may go on when the input has ended, and how long the end of the session may take.
+constexpr Milliseconds kGrace{5'000};
+constexpr int kInternalError = -32603;
+constexpr int kParseError = -32700;
+
+bj::object object_of(const std::string& line) {
+  auto value = json::parse(line, {.max_bytes = kMessageMax, .max_depth = 64});
+  return value && value->is_object() ? std::move(value->get_object()) : bj::object();
+}
+
+bj::object member(const bj::object& object, std::string_view name) {
+  const bj::value* value = object.if_contains(name);
+  return value != nullptr && value->is_object() ? value->get_object() : bj::object();
+}
+
+/// A value as a header can carry it.
+std::string carried(const std::string& text) {
+  const bool is_plain = std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+  return is_plain && !text.starts_with("=?") ? text : "=?base64?" + to_base64(text) + "?=";
+}
+
+/// What the newest revision's requests say in headers as well.
+void add_mirrored(http::Headers& headers, const bj::object& message) {
+  const bj::object params = member(message, "params");
+  const std::string revision = text_at(member(params, "_meta"), "io.modelcontextprotocol/protocolVersion");
+  if (revision.empty() || revision.size() > 64) return;
+  headers.add("MCP-Protocol-Version", carried(revision));
+  if (const std::string method = text_at(message, "method"); !method.empty() && method.size() < 256)
+    headers.add("Mcp-Method", carried(method));
+  if (const std::string name = text_at(params, "name"); !name.empty() && name.size() < 1024)
+    headers.add("Mcp-Name", carried(name));
+}
+
+bool is_events(const http::Response& response) {
+  return response.headers().get("Content-Type").starts_with("text/event-stream");
+}
+
+}  // namespace
+
+McpBridge::McpBridge(Remote& remote)
+    : remote_(remote), settled_(remote.io().get_executor()), tasks_(remote.io().get_executor()) {}
+
+Result<> McpBridge::say(std::string line) {
+  std::erase(line, '\n');
+  line += '\n';
+  return sys::write_all(FdRef(STDOUT_FILENO), line);
+}
+
+/// To whoever waits for an answer; a notification has none.
+Result<> McpBridge::say_error(const std::string& line, int code, const std::string& sentence) {
+  const bj::object message = object_of(line);
+  const bj::value* id = message.if_contains("id");
+  if (id == nullptr && !message.empty()) return {};
+  return say(json::write(bj::object{{"jsonrpc", "2.0"},
+                                    {"id", id != nullptr ? *id : bj::value()},
+                                    {"error", bj::object{{"code", code}, {"message", sentence}}}}));
+}
+
+Task<std::unique_ptr<http::Response>> McpBridge::post(const std::string& line) {
+  http::Headers headers = remote_.headers();
+  headers.add("Content-Type", "application/json");
+  headers.add("Accept", "application/json, text/event-stream");
+  if (!session_.empty()) headers.add("Mcp-Session-Id", session_);
+  add_mirrored(headers, object_of(line));
+  co_return co_await remote_.client().send(
+      {.method = "POST", .target = "/mcp", .headers = std::move(headers), .body = line, .source = {}, .length = {}});
+}
+
+Task<> McpBridge::open() {
+  session_.clear();
+  const std::string begin = json::write(
+      bj::object{{"jsonrpc", "2.0"},
+                 {"id", "brig"},
+                 {"method", "initialize"},
+                 {"params", bj::object{{"protocolVersion", "2025-11-25"},
+                                       {"capabilities", bj::object()},
+                                       {"clientInfo", bj::object{{"name", "brig mcp"}, {"version", BRIG_VERSION}}}}}});
+  auto response = co_await post(begin);
+  if (!response) co_return std::move(response).error().context("reach the daemon");
+  CO_TRY(const std::string body, co_await (*response)->read_body(kAnswerMax));
+  if ((*response)->status() != 200) co_return error_of((*response)->status(), body);
+  session_ = (*response)->headers().get("Mcp-Session-Id");
+  if (session_.empty()) co_return Error(Code::kUnsupported, "the daemon speaks no MCP: is it older than this program?");
+  co_return Result<>();
+}
+
+Task<> McpBridge::close() {
+  if (session_.empty()) co_return Result<>();
+  http::Headers headers = remote_.headers();
+  headers.add("Mcp-Session-Id", session_);
+  http::Request request{
+      .method = "DELETE", .target = "/mcp", .headers = std::move(headers), .body = {}, .source = {}, .length = {}};
+  CO_TRY(const auto response,
+         co_await with_timeout(kGrace, remote_.client().send(std::move(request)), "ending the session"));
+  CO_TRY_VOID(co_await response->read_body(kAnswerMax));
+  co_return Result<>();
+}
+
+Task<> McpBridge::print_answer(http::Response& response, const std::string& line) {
+  if (is_events(response)) {
+    while (true) {
+      CO_TRY(const auto event, co_await response.read_event());
+      if (!event) co_return Result<>();
+      if (!event->data.empty()) CO_TRY_VOID(say(event->data));
+    }
+  }
+  CO_TRY(const std::string body, co_await response.read_body(kAnswerMax));
+  if (body.empty()) co_return Result<>();
+  const auto answer = json::parse(body, {.max_bytes = kAnswerMax, .max_depth = 64});
+  if (answer && answer->is_object() && answer->as_object().contains("jsonrpc")) co_return say(body);
+  co_return say_error(line, kInternalError, error_of(response.status(), body).message());
+}
+
+Task<> McpBridge::forward(std::string line) {
+  const auto self = shared_from_this();
+  auto response = co_await post(line);
+  if (response && (*response)->status() == 404 && !session_.empty()) {
+    // A session that the daemon has forgotten, and not a method that it does not know: those are answered in words.
+    CO_TRY(const std::string body, co_await (*response)->read_body(kAnswerMax));
+    if (body.find("no such session") == std::string::npos) {
+      CO_TRY_VOID(say(body));
+      co_return Result<>();
+    }
+    auto opened = co_await open();
+    if (!opened) co_return say_error(line, kInternalError, opened.error().message());
+    response = co_await post(line);
+  }
+  if (!response) co_return say_error(line, kInternalError, response.error().message());
+  auto printed = co_await print_answer(**response, line);
+  if (!printed && printed.error().code() != Code::kCancelled)
+    co_return say_error(line, kInternalError, printed.error().message());
+  co_return Result<>();
+}
+
+Task<> McpBridge::read_all() {
+  InputLines lines(kMessageMax);
+  while (true) {
+    auto line = co_await lines.next();
+    if (!line && line.error().code() == Code::kExhausted) {
+      CO_TRY_VOID(say_error("", kParseError, line.error().message()));
+      continue;
+    }
+    if (!line) co_return std::move(line).error();
+    if (!*line) break;
+    if ((*line)->find_first_not_of(" \t\r") == std::string::npos) continue;
+    while (tasks_.size() >= kAtOnce) CO_TRY_VOID(co_await settled_.wait());
+    const auto self = shared_from_this();
+    tasks_.spawn([](std::shared_ptr<McpBridge> bridge, std::string text) -> Task<> {
+      auto done = co_await bridge->forward(std::move(text));
+      bridge->settled_.notify();
+      co_return done;
+    }(self, *std::move(*line)));
+  }
+  co_return co_await with_timeout(kGrace, idle(), "what was asked");
+}
+
+Task<> McpBridge::idle() {
+  while (tasks_.size() > 0) {
+    using namespace asio::experimental::awaitable_operators;
+    // The last task has told before it is counted out.
+    (void)co_await (settled_.wait() || sleep(Milliseconds{20}));
+  }
+  co_return Result<>();
+}
+
+Task<> McpBridge::serve() {
+  using namespace asio::experimental::awaitable_operators;
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGINT, SIGTERM, SIGHUP);
+  auto ended = co_await (read_all() || signals.async_wait(asio::as_tuple(asio::use_awaitable)));
+  tasks_.cancel();
+  if (ended.index() == 1) co_return Result<>();
+  auto read = std::get<0>(std::move(ended));
+  if (!read && read.error().code() == Code::kDeadline) co_return Result<>();
+  co_return read;
+}
+
+}  // namespace brig::client

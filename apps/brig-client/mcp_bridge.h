@@ -1,0 +1,42 @@
+#pragma once
+/// McpBridge: MCP over standard input and output, on the endpoint of a daemon. A line is a message, an answer is a
+/// line; each message is a request of its own, so that one can cancel another. What is in a message is the daemon's
+/// business: only what its headers must repeat is read here.
+#include <memory>
+#include <string>
+
+#include "async/notifier.h"
+#include "async/task_group.h"
+#include "remote.h"
+
+namespace brig::client {
+
+class McpBridge final : public std::enable_shared_from_this<McpBridge> {
+ public:
+  /// `remote` outlives it.
+  explicit McpBridge(Remote& remote);
+
+  /// Opens a session, whose sandbox is that of everybody who speaks through us.
+  Task<> open();
+  /// Until the input ends and what was asked is answered (for a moment), or somebody stops us by a signal.
+  Task<> serve();
+  /// Ends the session and with it its sandbox.
+  Task<> close();
+
+ private:
+  struct Answer;
+  Task<> read_all();
+  Task<> forward(std::string line);
+  Task<std::unique_ptr<http::Response>> post(const std::string& line);
+  Task<> print_answer(http::Response& response, const std::string& line);
+  Task<> idle();
+  static Result<> say(std::string line);
+  static Result<> say_error(const std::string& line, int code, const std::string& sentence);
+
+  Remote& remote_;
+  std::string session_;
+  Notifier settled_;
+  TaskGroup tasks_;
+};
+
+}  // namespace brig::client

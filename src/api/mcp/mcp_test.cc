@@ -1,0 +1,240 @@
+// The endpoint: revisions, sessions, refusals. What the tools do inside is tests/mcp's.
+#include "api/mcp/mcp.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+
+#include "http/testing/rig.h"
+#include "json/json.h"
+#include "runtime/testing/fake_runtime.h"
+#include "runtime/testing/scripted_guest.h"
+#include "store/testing/temporary_folder.h"
+#include "sys/file.h"
+
+namespace brig::api::mcp {
+namespace {
+
+namespace bj = boost::json;
+using http::testing::body_of;
+using http::testing::status_of;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class McpTest : public ::testing::Test {
+ protected:
+  McpTest() {
+    runtime_.behaviour.guest = [](FdRef fd) {
+      runtime::testing::ScriptedGuest script(fd);
+      script.serve([](runtime::testing::ScriptedGuest&, std::uint32_t) {});
+    };
+    options_.capacity.pool.size = 0;
+    sandboxes_ = std::make_unique<sandboxes::Sandboxes>(options_, walls_, *store_, spool_.ref(), rig_.io.get_executor(),
+                                                        wall_now, [](const sandboxes::Happening&) {});
+    snapshots_ = std::make_unique<sandboxes::Snapshots>(folder_.path() + "/snapshots", *sandboxes_, *store_, wall_now);
+    api_ = std::make_unique<v1::Api>(*sandboxes_, *snapshots_, *store_, wall_now,
+                                     v1::Ports{.domain = "localhost", .signer = v1::PreviewSigner("secret")});
+    mcp_ = std::make_unique<Mcp>(*sandboxes_, *api_, *store_, wall_now,
+                                 std::vector<std::string>{"https://good.example"}, rig_.io.get_executor());
+    mcp_->add_to(router_);
+    key_ = *store_->keys().make({.label = "one"}, wall_now());
+    other_ = *store_->keys().make({.label = "two"}, wall_now());
+  }
+  ~McpTest() override {
+    EXPECT_TRUE(run(rig_.io, sandboxes_->stop()).has_value());
+    rig_.io.restart();
+    rig_.io.poll();
+  }
+
+  std::string ask(const std::string& method, const std::string& headers, const std::string& body,
+                  const std::string& key) {
+    return rig_.talk_open(method + " /mcp HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + key +
+                          "\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  }
+  std::string post(const std::string& body, const std::string& headers = "", const std::string& key = "") {
+    return ask("POST", "Content-Type: application/json\r\n" + headers, body, key.empty() ? key_.text : key);
+  }
+  std::string begin(const std::string& revision = "2025-11-25", const std::string& key = "") {
+    const std::string answer =
+        post(R"({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": ")" + revision +
+                 R"(", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}})",
+             "", key);
+    EXPECT_EQ(status_of(answer), 200) << answer;
+    constexpr std::string_view kName = "Mcp-Session-Id: ";
+    const std::size_t at = answer.find(kName);
+    EXPECT_NE(at, std::string::npos) << answer;
+    return answer.substr(at + kName.size(), answer.find('\r', at) - at - kName.size());
+  }
+  static std::string in(const std::string& session) { return "Mcp-Session-Id: " + session + "\r\n"; }
+  static bj::value json_of(const std::string& answer) {
+    const auto value = json::parse(body_of(answer));
+    EXPECT_TRUE(value.has_value()) << answer;
+    return value ? *value : bj::value();
+  }
+
+  store::TemporaryFolder folder_;
+  http::Router router_;
+  http::testing::Rig rig_{[this](http::Exchange& exchange) { return router_.handle(exchange); }};
+  runtime::testing::FakeRuntime runtime_;
+  runtime::Walls walls_{runtime_};
+  std::unique_ptr<store::Store> store_ = *store::Store::open(folder_.path());
+  Fd spool_ = *sys::open(folder_.path(), O_PATH | O_DIRECTORY);
+  sandboxes::Options options_;
+  std::unique_ptr<sandboxes::Sandboxes> sandboxes_;
+  std::unique_ptr<sandboxes::Snapshots> snapshots_;
+  std::unique_ptr<v1::Api> api_;
+  std::unique_ptr<Mcp> mcp_;
+  store::MadeKey key_;
+  store::MadeKey other_;
+};
+
+constexpr const char* kList = R"({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})";
+constexpr const char* kMeta =
+    R"("_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}})";
+
+TEST_F(McpTest, ASessionIsBegunUsedAndEnded) {
+  const std::string session = begin();
+  EXPECT_EQ(status_of(post(R"({"jsonrpc": "2.0", "method": "notifications/initialized"})", in(session))), 202);
+  const bj::value listed = json_of(post(kList, in(session)));
+  EXPECT_EQ(listed.at("result").at("tools").as_array().size(), 8U);
+  EXPECT_FALSE(listed.at("result").as_object().contains("resultType")) << "the newest revision's alone";
+  EXPECT_EQ(json_of(post(R"({"jsonrpc": "2.0", "id": 3, "method": "ping"})", in(session))).at("result"), bj::object());
+  EXPECT_EQ(status_of(ask("DELETE", in(session), "", key_.text)), 204);
+  EXPECT_EQ(status_of(post(kList, in(session))), 404);
+  EXPECT_EQ(status_of(ask("DELETE", in(session), "", key_.text)), 404);
+}
+
+TEST_F(McpTest, ASessionIsOfItsKey) {
+  const std::string session = begin();
+  EXPECT_EQ(status_of(post(kList, in(session), other_.text)), 404);
+  EXPECT_EQ(status_of(ask("DELETE", in(session), "", other_.text)), 404);
+  EXPECT_EQ(status_of(post(kList, in(session))), 200);
+}
+
+TEST_F(McpTest, RevisionsAreAgreedOn) {
+  for (const char* revision : {"2025-11-25", "2025-06-18"}) {
+    const std::string answer =
+        post(R"({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": ")" +
+             std::string(revision) + R"("}})");
+    EXPECT_EQ(json_of(answer).at("result").at("protocolVersion"), revision);
+  }
+  for (const char* revision : {"2026-07-28", "1999-01-01"}) {
+    const std::string answer =
+        post(R"({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": ")" +
+             std::string(revision) + R"("}})");
+    EXPECT_EQ(json_of(answer).at("result").at("protocolVersion"), "2025-11-25");
+  }
+  const std::string session = begin();
+  EXPECT_EQ(status_of(post(kList, in(session) + "MCP-Protocol-Version: 1999-01-01\r\n")), 400);
+  EXPECT_EQ(status_of(post(kList, in(session) + "MCP-Protocol-Version: 2025-11-25\r\n")), 200);
+}
+
+TEST_F(McpTest, TheNewestRevisionNeedsNoSession) {
+  const std::string head = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: ";
+  const auto body = [](const char* method) {
+    return R"({"jsonrpc": "2.0", "id": 1, "method": ")" + std::string(method) + R"(", "params": {)" + kMeta + "}}";
+  };
+  const bj::value found = json_of(post(body("server/discover"), head + "server/discover\r\n"));
+  EXPECT_EQ(found.at("result").at("supportedVersions").at(0), "2026-07-28");
+  EXPECT_EQ(found.at("result").at("resultType"), "complete");
+  const bj::value listed = json_of(post(body("tools/list"), head + "tools/list\r\n"));
+  EXPECT_EQ(listed.at("result").at("tools").as_array().size(), 8U);
+  EXPECT_GE(listed.at("result").at("ttlMs").as_int64(), 0);
+  const std::string unknown = post(body("resources/list"), head + "resources/list\r\n");
+  EXPECT_EQ(status_of(unknown), 404);
+  EXPECT_EQ(json_of(unknown).at("error").at("code"), -32601);
+  const std::string mismatch = post(body("tools/list"), head + "tools/call\r\n");
+  EXPECT_EQ(status_of(mismatch), 400);
+  EXPECT_EQ(json_of(mismatch).at("error").at("code"), -32020);
+  EXPECT_EQ(status_of(post(body("tools/list"), "")), 400) << "without the header";
+}
+
+TEST_F(McpTest, WhoIsNobodyGetsNothing) {
+  EXPECT_THAT(post(kList, "", "brig_wrong"), Not(HasSubstr("run_code")));
+  EXPECT_EQ(status_of(post(kList, "", "brig_wrong")), 403) << "401 by the daemon's own mapping of errors";
+}
+
+TEST_F(McpTest, OtherPagesAreRefused) {
+  const std::string session = begin();
+  EXPECT_EQ(status_of(post(kList, in(session) + "Origin: https://evil.example\r\n")), 403);
+  EXPECT_EQ(status_of(post(kList, in(session) + "Origin: null\r\n")), 403);
+  EXPECT_EQ(status_of(post(kList, in(session) + "Origin: https://good.example\r\n")), 200);
+}
+
+TEST_F(McpTest, WhatIsNoMessageIsRefused) {
+  const std::string session = begin();
+  EXPECT_EQ(status_of(post("{", in(session))), 400);
+  EXPECT_EQ(status_of(post("[]", in(session))), 400);
+  EXPECT_EQ(status_of(ask("POST", in(session), kList, key_.text)), 415);
+  EXPECT_EQ(status_of(post(kList)), 400) << "no session";
+  EXPECT_EQ(status_of(ask("GET", in(session), "", key_.text)), 405);
+  const std::string unknown = post(R"({"jsonrpc": "2.0", "id": 2, "method": "tools/fly"})", in(session));
+  EXPECT_EQ(status_of(unknown), 200);
+  EXPECT_EQ(json_of(unknown).at("error").at("code"), -32601);
+  const std::string tool =
+      post(R"({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "rm"}})", in(session));
+  EXPECT_EQ(json_of(tool).at("error").at("code"), -32602);
+}
+
+TEST_F(McpTest, MistakesInArgumentsAreResultsForTheModel) {
+  const std::string session = begin();
+  const bj::value answer = json_of(post(
+      R"({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "run_code", "arguments": {"cod": "1"}}})",
+      in(session)));
+  EXPECT_EQ(answer.at("result").at("isError"), true);
+  EXPECT_THAT(std::string(answer.at("result").at("content").at(0).at("text").as_string()), HasSubstr("arguments"));
+  EXPECT_EQ(sandboxes_->count(sandboxes::State::kRunning), 0U) << "nothing is made for a mistake";
+}
+
+TEST_F(McpTest, ASandboxIsMadeAndEndedAndItsKeysAlone) {
+  const std::string session = begin();
+  const auto call = [&](const std::string& rest, const std::string& from, const std::string& key) {
+    return json_of(
+        post(R"({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": )" + rest + "}", in(from), key));
+  };
+  const bj::value made = call(R"({"name": "create_sandbox"})", session, "");
+  const std::string text(made.at("result").at("content").at(0).at("text").as_string());
+  ASSERT_THAT(text, HasSubstr("sandbox_id: "));
+  EXPECT_THAT(text, HasSubstr("Network: none"));
+  const std::string id = text.substr(12, text.find('\n') - 12);
+  const std::string kill = R"({"name": "kill_sandbox", "arguments": {"sandbox_id": ")" + id + R"("}})";
+  const std::string theirs = begin("2025-11-25", other_.text);
+  EXPECT_EQ(call(kill, theirs, other_.text).at("result").at("isError"), true);
+  EXPECT_THAT(json::write(call(R"({"name": "list_sandboxes"})", session, "")), HasSubstr(id));
+  EXPECT_THAT(json::write(call(R"({"name": "list_sandboxes"})", theirs, other_.text)), Not(HasSubstr(id)));
+  EXPECT_EQ(call(kill, session, "").at("result").at("isError"), false);
+  EXPECT_EQ(call(kill, session, "").at("result").at("isError"), true) << "it is gone";
+}
+
+TEST(McpSessions, OfAKeyAreBoundedAndTheIdlestGoes) {
+  std::chrono::steady_clock::time_point now{};
+  std::vector<std::string> ended;
+  Sessions sessions([&](const Session& session) { ended.push_back(session.id); }, [&] { return now; });
+  std::vector<std::shared_ptr<Session>> all;
+  for (std::size_t i = 0; i < kSessionsMax; ++i) {
+    now += std::chrono::seconds(1);
+    all.push_back(*sessions.open("a", "2025-11-25"));
+  }
+  ASSERT_TRUE(sessions.open("b", "2025-11-25").has_value()) << "another key's count for themselves";
+  EXPECT_EQ(sessions.find("b", all[0]->id), nullptr);
+  asio::io_context io;
+  all[0]->calls.emplace("1", std::make_shared<Call>(io.get_executor()));
+  ASSERT_TRUE(sessions.open("a", "2025-11-25").has_value());
+  EXPECT_EQ(ended, std::vector<std::string>{all[1]->id}) << "the first works";
+  for (const auto& session : all) session->calls.emplace("1", std::make_shared<Call>(io.get_executor()));
+  const auto last = sessions.open("a", "2025-11-25");
+  ASSERT_TRUE(last.has_value()) << "that which was opened last does not work";
+  (*last)->calls.emplace("1", std::make_shared<Call>(io.get_executor()));
+  EXPECT_EQ(sessions.open("a", "2025-11-25").error().code(), Code::kExhausted);
+}
+
+TEST(McpSessions, WhatNobodyUsesIsForgotten) {
+  std::chrono::steady_clock::time_point now{};
+  Sessions sessions([](const Session&) {}, [&] { return now; });
+  const auto old = *sessions.open("a", "2025-11-25");
+  now += kSessionIdle + std::chrono::seconds(1);
+  ASSERT_TRUE(sessions.open("b", "2025-11-25").has_value());
+  EXPECT_EQ(sessions.find("a", old->id), nullptr);
+}
+
+}  // namespace
+}  // namespace brig::api::mcp

@@ -232,14 +232,16 @@ TEST(StoreFull, ADatabaseAtItsLimitRefusesAndGoesOn) {
   for (; stored < 200; ++stored) {
     sandbox.id = "s" + std::to_string(stored);
     const auto inserted = sandboxes.insert(sandbox);
-    if (inserted.has_value()) continue;
-    EXPECT_EQ(inserted.error().code(), Code::kUnavailable) << inserted.error().message();
-    break;
+    if (!inserted.has_value()) {
+      EXPECT_EQ(inserted.error().code(), Code::kUnavailable) << inserted.error().message();
+      break;
+    }
+    // An end adds something as well: when all is full, whether there is a page for it is luck.
+    if (stored == 0) EXPECT_TRUE(*sandboxes.end("s0", {SandboxState::kKilled, "killed", ""}, wall_time(5)));
   }
   ASSERT_GT(stored, 10);
   ASSERT_LT(stored, 200);
   EXPECT_EQ(count(**store), static_cast<std::size_t>(stored));
-  EXPECT_TRUE(*sandboxes.end("s0", {SandboxState::kKilled, "killed", ""}, wall_time(5)));
   EXPECT_EQ(*sandboxes.prune(wall_time(6), 0), 1);
   EXPECT_TRUE(sandboxes.insert(sandbox).has_value());
   EXPECT_EQ(count(**store), static_cast<std::size_t>(stored));

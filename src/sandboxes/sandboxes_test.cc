@@ -311,8 +311,8 @@ TEST_F(SandboxesTest, ATemplateIsFoundByItsNameAndGivenToTheWall) {
   fake_.behaviour.may_use_images = true;
   const runtime::RootImage image{
       .name = "science", .digest = std::string(64, 'a'), .file = *HostPath::parse("/images/science")};
-  options_.find_template = [image](const std::string& name, std::string_view /*key_id*/) -> Result<runtime::RootImage> {
-    return name == "science" ? Result<runtime::RootImage>(image) : only_host(name);
+  options_.find_template = [image](const std::string& name, std::string_view key_id) -> Result<runtime::RootImage> {
+    return name == "science" ? Result<runtime::RootImage>(image) : only_host(name, key_id);
   };
   const auto created = create({.template_name = "science"});
   ASSERT_TRUE(created) << created.error().message();

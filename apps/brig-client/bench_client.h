@@ -23,6 +23,8 @@ class BenchClient {
   BenchClient(const BenchClient&) = delete;
   BenchClient& operator=(const BenchClient&) = delete;
 
+  /// The body of an answer below 400.
+  Task<std::string> ask(std::string method, std::string target, std::string body = {});
   Task<> healthz();
   /// `body` is JSON.
   Task<MadeSandbox> create(std::string body);
@@ -42,8 +44,6 @@ class BenchClient {
   BenchClient(const asio::any_io_executor& executor, http::ServerUrl url, std::string key)
       : client_(executor, std::move(url)), key_(std::move(key)) {}
   [[nodiscard]] http::Request request(std::string method, std::string target, std::string body = {}) const;
-  /// The body of an answer below 400.
-  Task<std::string> ask(std::string method, std::string target, std::string body = {});
 
   http::Client client_;
   std::string key_;

@@ -3,6 +3,7 @@
 #include <boost/json/value.hpp>
 
 #include "bench_figures.h"
+#include "bench_interpreter.h"
 #include "json/json.h"
 #include "sys/kernel.h"
 #include "table.h"
@@ -27,17 +28,13 @@ struct Ratio {
 };
 
 /// Of the medians. Both sides were measured in the same rounds.
-std::vector<Ratio> ratios(const Figures& figures) {
-  struct Pair {
-    const std::vector<NamedSamples>& list;
-    const char* ours;
-    const char* other;
-  };
-  const std::vector<Pair> pairs{{figures.rounds, "create (pool)", "healthz"},
-                                {figures.rounds, "create (pool)", "fork + exec true"},
-                                {figures.rounds, "exec true", "fork + exec true"},
-                                {figures.rounds, "create + exec + kill", "bwrap true"},
-                                {figures.streams, "output, WebSocket", "output, without us"}};
+struct Pair {
+  const std::vector<NamedSamples>& list;
+  const char* ours;
+  const char* other;
+};
+
+std::vector<Ratio> ratios_of(const std::vector<Pair>& pairs) {
   std::vector<Ratio> all;
   for (const Pair& pair : pairs) {
     const Samples* ours = find(pair.list, pair.ours);
@@ -46,6 +43,25 @@ std::vector<Ratio> ratios(const Figures& figures) {
     all.push_back({std::string(pair.ours) + " / " + pair.other, ours->percentile(50) / other->percentile(50)});
   }
   return all;
+}
+
+std::vector<Ratio> ratios(const InterpreterFigures& figures) {
+  const std::vector<NamedSamples>& list = figures.rounds;
+  return ratios_of({{list, "brig, forked: context", "bare python: imports"},
+                    {list, "brig, forked: context", "brig, cold: imports"},
+                    {list, "brig, forked: plot", "bare python: plot"},
+                    {list, "brig, cold: plot", "bare python: plot"},
+                    {list, "brig: create + context + 1 + 1", "bare python: start"},
+                    {list, "brig: create + context + 1 + 1", "ipykernel: start"},
+                    {list, "brig, forked: 1 + 1", "ipykernel: 1 + 1"}});
+}
+
+std::vector<Ratio> ratios(const Figures& figures) {
+  return ratios_of({{figures.rounds, "create (pool)", "healthz"},
+                    {figures.rounds, "create (pool)", "fork + exec true"},
+                    {figures.rounds, "exec true", "fork + exec true"},
+                    {figures.rounds, "create + exec + kill", "bwrap true"},
+                    {figures.streams, "output, WebSocket", "output, without us"}});
 }
 
 using Rows = std::vector<std::vector<std::string>>;
@@ -149,6 +165,31 @@ std::string to_json(const Figures& figures) {
                                            {"processes_mb", or_null(idle.processes_mb)},
                                            {"in_all_mb", or_null(idle.in_all_mb)}}},
                        {"streams", list_json(figures.streams, "mb_per_second")},
+                       {"troubles", std::move(troubles)}};
+  return json::write(all) + "\n";
+}
+
+std::string for_people(const InterpreterFigures& figures) {
+  Rows rows{{"ratios of the medians", ""}};
+  for (const Ratio& ratio : ratios(figures)) rows.push_back({ratio.name, decimal(ratio.value, 3)});
+  std::string text = table_of(rows) + "\n";
+  rows = {{"milliseconds", "n", "min", "p50", "p90", "p99", "failed"}};
+  for (const NamedSamples& one : figures.rounds) add_row(rows, one.name, one.samples);
+  text += table_of(rows) + "\n";
+  text += std::to_string(figures.from_pool) +
+          " of the sandboxes for one cell came from the pool; interpreters: " + figures.starts + "\n";
+  for (const std::string& trouble : figures.troubles) text += "failed: " + trouble + "\n";
+  return text;
+}
+
+std::string to_json(const InterpreterFigures& figures) {
+  bj::object relations;
+  for (const Ratio& ratio : ratios(figures)) relations[ratio.name] = ratio.value;
+  bj::array troubles;
+  for (const std::string& trouble : figures.troubles) troubles.emplace_back(trouble);
+  const bj::object all{{"kernel", sys::kernel_name()},   {"processors", ::sysconf(_SC_NPROCESSORS_ONLN)},
+                       {"ratios", std::move(relations)}, {"rounds", list_json(figures.rounds, "ms")},
+                       {"from_pool", figures.from_pool}, {"interpreters", figures.starts},
                        {"troubles", std::move(troubles)}};
   return json::write(all) + "\n";
 }

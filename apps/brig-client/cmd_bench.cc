@@ -1,6 +1,7 @@
 /// brig bench --api: what the service costs here, next to what a program costs without it at the same time.
 ///
 /// Nothing is asserted: the figures of docs/service.md's aims are for a quiet machine, and ratios come first.
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "answer.h"
 #include "base/number.h"
 #include "bench_figures.h"
+#include "bench_interpreter.h"
 #include "commands.h"
 #include "own_daemon.h"
 #include "runtime/exit.h"
@@ -43,9 +45,52 @@ Result<Figures> bench(const BenchOptions& options) {
   return measure(options, {.url = daemon->url(), .key = text_at(made.as_object(), "key")}, daemon->pid());
 }
 
+/// A daemon of our own whose prepared sandboxes have warm interpreters.
+Result<InterpreterFigures> bench(const InterpreterOptions& options) {
+  hold_signals();
+  const std::vector<std::string> flags{"--memory-in-all", "64T", "--warm",        "host",
+                                       "--pool",          "1",   "--pool-memory", "1G"};
+  const auto daemon = TRY(OwnDaemon::start("bench", flags));
+  const Where owner{.url = daemon->owner_url(), .key = {}};
+  const auto remote = TRY(Remote::open(owner));
+  const boost::json::object label{{"label", "bench"}};
+  const auto made = TRY(remote->ask("POST", "/v1/keys", &label));
+  return measure_interpreters(options, {.url = daemon->url(), .key = text_at(made.as_object(), "key")}, owner);
+}
+
+int cmd_bench_interpreter(const Words& words) {
+  InterpreterOptions o;
+  std::optional<std::string> rounds;
+  std::optional<std::string> python;
+  cli::Options options("bench --interpreter [flags]",
+                       "Measures contexts of a daemon of its own, next to a bare python doing the same in the same "
+                       "rounds. Asserts nothing.");
+  options.flag("--json", o.is_json, "Print one JSON object");
+  options.option("-n,--rounds,--n", rounds, "N", "Rounds (20)");
+  options.option("--python", python, "PATH", "The bare python (/usr/bin/python3)");
+  options.option("--ipykernel", o.jupyter, "PATH",
+                 "A python that has ipykernel and jupyter_client, to be measured as well");
+  if (const auto code = options.parse(words)) return *code;
+  if (rounds) {
+    const auto number = whole_number<std::size_t>(*rounds);
+    if (!number || *number < 1 || *number > 10'000) return cli::usage_error("--rounds: a whole number from 1 to 10000");
+    o.rounds = *number;
+  }
+  if (python) o.python = *python;
+  const auto figures = bench(o);
+  if (figures) return print(o.is_json ? to_json(*figures) : for_people(*figures));
+  cli::complain("bench: " + figures.error().message());
+  return runtime::kFailedExitCode;
+}
+
 }  // namespace
 
 int cmd_bench(const Words& words) {
+  if (std::ranges::find(words, "--interpreter") != words.end()) {
+    Words rest = words;
+    std::erase(rest, "--interpreter");
+    return cmd_bench_interpreter(rest);
+  }
   BenchOptions o;
   std::vector<Count> counts{
       {"-n,--rounds,--n", "Rounds of the short requests, one after the other (200)", &o.rounds, 100'000},

@@ -264,13 +264,17 @@ int cmd_bench(const Arguments& arguments) {
     std::erase(rest, "--api");
     return cmd_bench_api(rest);
   }
+  if (std::ranges::find(arguments, "--interpreter") != arguments.end()) return cmd_bench_api(arguments);
   bool is_api = false;
+  bool is_interpreter = false;
   BenchOptions o;
   std::optional<std::string> rounds;
   std::optional<std::string> idle;
-  Options options("bench [--api] [--runtime NAME] [--json] [-n N] [--idle N]",
+  Options options("bench [--api | --interpreter] [--runtime NAME] [--json] [-n N] [--idle N]",
                   "Measures what a sandbox costs on this host, next to the bare program and to bubblewrap.");
   options.flag("--api", is_api, "Measure the service instead (brig bench --api --help says more)");
+  options.flag("--interpreter", is_interpreter,
+               "Measure contexts of the service (brig bench --interpreter --help says more)");
   options.option("--runtime", o.runtime, "NAME",
                  "Measure this wall, or all of them, next to the bare tool that makes such a wall (bwrap, runc, runsc, "
                  "docker, podman)");

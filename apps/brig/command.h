@@ -11,7 +11,7 @@ using Arguments = std::vector<std::string>;
 
 int cmd_attack(const Arguments& arguments);
 int cmd_bench(const Arguments& arguments);
-int cmd_bench_api(const Arguments& arguments);  ///< `brig bench --api`
+int cmd_bench_api(const Arguments& arguments);  ///< `brig bench --api` and `--interpreter`
 int cmd_doctor(const Arguments& arguments);
 int cmd_prompt(const Arguments& arguments);
 int cmd_run(const Arguments& arguments);

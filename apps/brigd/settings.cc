@@ -48,6 +48,8 @@ struct Flags {
   std::optional<std::string> sandboxes;
   std::vector<std::string> pool;
   std::optional<std::string> pool_memory;
+  std::vector<std::string> warm;
+  std::optional<std::string> warm_least;
   std::optional<std::string> runtime;
   std::optional<std::string> memory;
   std::optional<std::string> spool;
@@ -111,6 +113,11 @@ Result<> read_pool(const std::string& text, sandboxes::PoolLimits& pool) {
 
 Result<> read_pools(const Flags& flags, sandboxes::PoolLimits& pool) {
   for (const std::string& text : flags.pool) TRY(read_pool(text, pool).context("--pool"));
+  for (const std::string& name : flags.warm) {
+    if (name.empty() || name.size() > 128)
+      return Error(Code::kInvalidArgument, "--warm: \"" + printable(name, 40) + "\" is no template's name");
+    pool.warm.insert(name);
+  }
   pool.memory.count = std::min(memory_of_host().count / kMemoryShare * kPoolShare, kPoolMost.count);
   if (flags.pool_memory) pool.memory = TRY(parse_bytes(*flags.pool_memory).context("--pool-memory"));
   return {};
@@ -142,6 +149,7 @@ Result<> read_limits(const Flags& flags, sandboxes::Options& options) {
   options.capacity.creations = static_cast<std::size_t>(std::max(4L, 2 * ::sysconf(_SC_NPROCESSORS_ONLN)));
   if (flags.sandboxes) options.capacity.sandboxes = TRY(count(*flags.sandboxes, 1, 100'000).context("--sandboxes"));
   TRY(read_pools(flags, options.capacity.pool));
+  if (flags.warm_least) options.warm_least = TRY(parse_bytes(*flags.warm_least).context("--warm-least"));
   if (flags.memory) options.capacity.memory = TRY(parse_bytes(*flags.memory).context("--memory-in-all"));
   if (flags.spool) options.spool.most = TRY(parse_bytes(*flags.spool).context("--spool"));
   if (flags.ttl) options.lifespan.ttl = TRY(parse_duration(*flags.ttl).context("--ttl"));
@@ -280,6 +288,11 @@ std::expected<Settings, int> read_settings(const std::vector<std::string>& argum
                  "than once");
   options.option("--pool-memory", flags.pool_memory, "SIZE",
                  "memory of all that are kept ready (default 5% of the machine's, at most 512M)");
+  options.option("--warm", flags.warm, "TEMPLATE",
+                 "keep Python with its usual libraries imported in the sandboxes of this template that are kept ready: "
+                 "some 70 MB each, for contexts within milliseconds; more than once (docs/service.md)");
+  options.option("--warm-least", flags.warm_least, "SIZE",
+                 "memory from which on any sandbox does so behind its first Python context (default 512M; 0: none)");
   options.option("--spool", flags.spool, "SIZE",
                  "disk for what the commands of one sandbox print (default 2G); what is beyond it is dropped and said");
   options.option("--ttl", flags.ttl, "TIME", "of a sandbox that asks for none (default 1h)");

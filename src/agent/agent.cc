@@ -49,6 +49,8 @@ class Agent {
   [[noreturn]] void broken() { end(kBrokenPeer); }
 
   void dispatch(const Header& header, std::span<const std::byte> payload);
+  void start_command(const Header& header, std::span<const std::byte> payload);
+  bool hear_of_births();
   void list_ports(std::uint32_t channel);
   const timespec* time_left(timespec& left);
   void on_control(const Header& header, std::span<const std::byte> payload);
@@ -98,6 +100,8 @@ class Agent {
 void Agent::prepare() {
   // Programs inside run as the same user: they must not read our memory or trace us.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // Whose parent is gone is ours, as it is process 1's anyway.
+  if (::getpid() != 1) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   ::umask(0);  // modes of files are exact; spawn() gives commands the usual one
   for (int number : kIgnoredSignals) ::signal(number, SIG_IGN);
   struct sigaction action{};
@@ -155,6 +159,11 @@ void Agent::reap() {
     const pid_t group = ::getpgid(pid);  // known until it is reaped
     int status = 0;
     rusage usage{};
+    // A forked command says which one it is before it can end; that is heard before its end.
+    if (!hear_of_births()) {
+      g_child_has_ended = 1;  // both wait until the host has taken something
+      return;
+    }
     if (::wait4(pid, &status, WNOHANG, &usage) != pid) return;
     for (std::size_t i = 0; i < channels_used_; ++i) {
       if (channels_[i]->kind() != Channel::Kind::kExec) continue;
@@ -166,11 +175,30 @@ void Agent::reap() {
   }
 }
 
+/// False if there is no room to tell of one.
+bool Agent::hear_of_births() {
+  for (std::size_t i = 0; i < channels_used_; ++i) {
+    if (!channels_[i]->is_forking()) continue;
+    if (output_.room() < Output::kReserve) return false;
+    channels_[i]->hear_of_birth(output_);
+  }
+  return true;
+}
+
+void Agent::start_command(const Header& header, std::span<const std::byte> payload) {
+  const auto request = read<guest::Exec>(header, payload);
+  Channel* channel = free_channel(header.channel);
+  if (channel == nullptr) return;
+  if (request.zygote == 0) return channel->start(header.channel, request, output_);
+  const Channel* zygote = find(request.zygote);
+  channel->start_forked(header.channel, request, zygote == nullptr ? -1 : zygote->forks(), output_);
+}
+
 void Agent::on_control(const Header& header, std::span<const std::byte> payload) {
   if (header.type == Type::kHello && !has_greeted_) {
     const auto hello = read<guest::Hello>(header, payload);
     has_greeted_ = true;
-    output_.send(guest::HelloAck{}, 0);
+    output_.send(guest::HelloAck{.features = guest::HelloAck::kForks}, 0);
     if (hello.version == guest::kProtocolVersion) return;
     (void)output_.flush(out_, carrier_);  // it should learn which version we speak
     broken();
@@ -184,7 +212,7 @@ void Agent::on_control(const Header& header, std::span<const std::byte> payload)
 
 void Agent::on_request(const Header& header, std::span<const std::byte> payload) {
   switch (header.type) {
-    case Type::kExec: return start<guest::Exec>(header, payload);
+    case Type::kExec: return start_command(header, payload);
     case Type::kWriteFile: return start<guest::WriteFile>(header, payload);
     case Type::kReadFile: return start<guest::ReadFile>(header, payload);
     case Type::kList: return start<guest::List>(header, payload);

@@ -72,11 +72,42 @@ void Channel::start(std::uint32_t id, const guest::Exec& request, Output& output
   pid_ = spawned.pid;
   has_terminal_ = is_shared_ = (request.flags & guest::Exec::kTerminal) != 0;
   if (request.timeout_ms > 0) deadline_ = now_ms() + request.timeout_ms;
-  in_ = spawned.pipes.in;
-  sources_[0] = {.fd = spawned.pipes.out, .stream = Stream::kOut};
-  sources_[1] = {.fd = spawned.pipes.err, .stream = Stream::kErr};
-  sources_[2] = {.fd = spawned.pipes.results, .stream = Stream::kResults};
+  take_pipes(spawned.pipes);
+  if ((request.flags & guest::Exec::kForks) != 0) forks_ = std::exchange(sources_[2].fd, -1);
   output.send(guest::Started{.pid = static_cast<std::uint32_t>(pid_)}, id_);
+}
+
+void Channel::take_pipes(const Pipes& pipes) {
+  in_ = pipes.in;
+  sources_[0] = {.fd = pipes.out, .stream = Stream::kOut};
+  sources_[1] = {.fd = pipes.err, .stream = Stream::kErr};
+  sources_[2] = {.fd = pipes.results, .stream = Stream::kResults};
+}
+
+void Channel::start_forked(std::uint32_t id, const guest::Exec& request, int zygote, Output& output) {
+  open(id, Kind::kExec);
+  const Forking forking = ask_to_fork(request, zygote);
+  if (forking.os_error != 0) return fail(forking.os_error, forking.step, output);
+  born_ = forking.born;
+  timeout_ms_ = request.timeout_ms;
+  take_pipes(forking.pipes);
+}
+
+void Channel::hear_of_birth(Output& output) {
+  std::int32_t number = 0;
+  const ssize_t count = ::read(born_, &number, sizeof number);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  ::close(std::exchange(born_, -1));
+  // It leads a group of its own, as every command. What is said here is said by a program inside, and believed of what
+  // is inside only: at worst its own processes are taken for the command.
+  if (count == sizeof number && number > 1 && ::getpgid(number) == number) {
+    pid_ = number;
+    if (timeout_ms_ > 0) deadline_ = now_ms() + timeout_ms_;
+    output.send(guest::Started{.pid = static_cast<std::uint32_t>(pid_)}, id_);
+    return;
+  }
+  const bool is_errno = count == sizeof number && number < 0 && number >= -4095;
+  fail(is_errno ? -number : ESRCH, "fork", output);
 }
 
 void Channel::start(std::uint32_t id, const guest::WriteFile& request, Output& output) {
@@ -156,7 +187,7 @@ void Channel::on_connect(int os_error, Output& output) {
 void Channel::on_deadline() {
   deadline_ = 0;
   is_group_awaited_ = false;
-  if (kind_ != Kind::kExec || is_exit_due_ || is_exit_told_) return;
+  if (kind_ != Kind::kExec || is_exit_due_ || is_exit_told_ || pid_ <= 0) return;
   exited_.flags |= guest::Exited::kTimedOut;
   ::kill(-pid_, SIGKILL);
 }
@@ -165,6 +196,7 @@ void Channel::leave() {
   const bool has_ended = kind_ == Kind::kExec && is_exit_told_ && !has_terminal_;
   if (!has_ended) return close();
   close_stdin();
+  if (forks_ >= 0) ::close(std::exchange(forks_, -1));
   id_ = 0;
   kind_ = Kind::kLeft;
 }
@@ -183,6 +215,9 @@ void Channel::close() {
   close_stdin();
   for (Source& source : sources_) {
     if (source.fd >= 0) ::close(source.fd);
+  }
+  for (const int fd : {born_, forks_}) {
+    if (fd >= 0) ::close(fd);
   }
   if (list_ != nullptr) list_->~ListJob();
   std::free(list_);
@@ -297,7 +332,7 @@ bool Channel::on_window(std::uint32_t bytes) {
 
 bool Channel::on_signal(int number) const {
   if (kind_ != Kind::kExec) return false;
-  if (!is_exit_due_ && !is_exit_told_) ::kill(-pid_, number);
+  if (!is_exit_due_ && !is_exit_told_ && pid_ > 0) ::kill(-pid_, number);
   return true;
 }
 
@@ -403,6 +438,11 @@ std::size_t Channel::poll_for(std::span<pollfd, kPollMax> fds, const Output& out
     fds[0] = {.fd = in_, .events = POLLOUT, .revents = 0};
     return 1;
   }
+  if (is_forking()) {
+    if (output.room() < Output::kReserve) return 0;
+    fds[0] = {.fd = born_, .events = POLLIN, .revents = 0};
+    return 1;
+  }
   std::size_t count = 0;
   if (kind_ == Kind::kLeft) {
     for (const Source& source : sources_) {
@@ -433,6 +473,7 @@ void Channel::on_ready(const pollfd& ready, Output& output) {
     if (::getsockopt(in_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
     return on_connect(error, output);
   }
+  if (is_forking()) return hear_of_birth(output);
   if (kind_ == Kind::kLeft) return drop_output(ready);
   if (kind_ != Kind::kExec && kind_ != Kind::kDial) return;  // a watch reads in advance()
   if (ready.fd == in_ && (ready.revents & (POLLOUT | POLLERR | POLLHUP)) != 0 && (ready.events & POLLOUT) != 0) {

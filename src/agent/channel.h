@@ -35,6 +35,8 @@ class Channel {
 
   // Each answers at once (Started, Failed …) and leaves the channel free if that was all.
   void start(std::uint32_t id, const guest::Exec& request, Output& output);
+  /// A command that the one at the other end of the socket `zygote` forks; below 0: there is none.
+  void start_forked(std::uint32_t id, const guest::Exec& request, int zygote, Output& output);
   void start(std::uint32_t id, const guest::WriteFile& request, Output& output);
   void start(std::uint32_t id, const guest::ReadFile& request, Output& output);
   void start(std::uint32_t id, const guest::List& request, Output& output);
@@ -57,6 +59,12 @@ class Channel {
 
   /// The command has ended: its pipes are emptied as far as they go, then Exited is due.
   void on_exit(int status, const rusage& usage, Output& output);
+  /// Asked for and not known yet. Such a command hears of no signal.
+  [[nodiscard]] bool is_forking() const { return born_ >= 0; }
+  /// Looks whether it is there by now. There must be room for an answer.
+  void hear_of_birth(Output& output);
+  /// Where this command takes requests to fork; -1 if it takes none, or is gone.
+  [[nodiscard]] int forks() const { return is_exit_due_ || is_exit_told_ ? -1 : forks_; }
   /// A process of the command's group has ended whose parent did not wait for it: what it used belongs to the command.
   void on_orphan(const rusage& usage);
 
@@ -80,6 +88,7 @@ class Channel {
   };
 
   void open(std::uint32_t id, Kind kind);
+  void take_pipes(const Pipes& pipes);
   std::size_t pump(Source& source, Output& output, std::size_t most = SIZE_MAX);
   void pump_results(Source& results, Output& output);
   void flush_stdin(Output& output);
@@ -108,7 +117,9 @@ class Channel {
   std::uint32_t to_us_ = 0;    ///< credit the host has
   std::uint32_t taken_ = 0;    ///< consumed and not granted again yet
   pid_t pid_ = -1;
-  int in_ = -1;  ///< the command's input, or the file that is read
+  int born_ = -1;   ///< Forking::born
+  int forks_ = -1;  ///< Pipes::results of a command that forks
+  int in_ = -1;     ///< the command's input, or the file that is read
   Source sources_[3];
   guest::Exited exited_;
   std::byte* held_ = nullptr;  ///< input that the program does not read yet: kStdinWindow bytes, allocated when needed
@@ -116,6 +127,7 @@ class Channel {
   std::size_t held_end_ = 0;
   std::uint64_t left_ = 0;  ///< bytes still to read from the file
   std::uint64_t deadline_ = 0;
+  std::uint32_t timeout_ms_ = 0;  ///< of one that is forking
   std::uint16_t port_ = 0;
   ListJob* list_ = nullptr;
   Upload* upload_ = nullptr;

@@ -5,8 +5,10 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -228,6 +230,14 @@ bool make_terminal(const guest::Exec& request, Pair& pair) {
   return true;
 }
 
+/// Packets, so that a request is taken whole or not at all; whoever takes it need not be whoever had the last one.
+bool make_sockets(Pair& pair) {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) return false;
+  pair = {fds[0], fds[1]};
+  return ::fcntl(pair.ours, F_SETFL, O_NONBLOCK) == 0;
+}
+
 /// Opens what the flags ask for. On failure the caller closes what there is.
 const char* connect(const guest::Exec& request, Pipes& ours, std::array<int, 4>& theirs) {
   Pair pair{-1, -1};
@@ -254,9 +264,9 @@ const char* connect(const guest::Exec& request, Pipes& ours, std::array<int, 4>&
       if (!is_made) return "pipe";
     }
   }
-  if ((request.flags & guest::Exec::kResults) != 0) {
+  if ((request.flags & (guest::Exec::kResults | guest::Exec::kForks)) != 0) {
     pair = {-1, -1};
-    const bool is_made = make_pipe(false, pair);
+    const bool is_made = (request.flags & guest::Exec::kForks) != 0 ? make_sockets(pair) : make_pipe(false, pair);
     ours.results = pair.ours;
     theirs[3] = pair.theirs;
     if (!is_made) return "pipe";
@@ -277,6 +287,31 @@ void close_all(std::array<int, 4>& fds) {
   for (int& fd : fds) close_if_open(fd);
 }
 
+/// One packet with all of `fds`; an errno.
+int send_request(const guest::Exec& request, int zygote, const std::array<int, 5>& fds) {
+  std::array<std::uint8_t, 8> sizes;
+  const std::array<std::uint32_t, 2> numbers{static_cast<std::uint32_t>(request.cwd.size()), request.env.size()};
+  for (std::size_t i = 0; i < sizes.size(); ++i) sizes[i] = static_cast<std::uint8_t>(numbers[i / 4] >> (i % 4 * 8));
+  const std::span<const std::byte> variables = request.env.encoded();
+  // sendmsg() writes to none of them.
+  std::array<iovec, 3> parts{iovec{.iov_base = sizes.data(), .iov_len = sizes.size()},
+                             iovec{.iov_base = const_cast<char*>(request.cwd.data()), .iov_len = request.cwd.size()},
+                             iovec{.iov_base = const_cast<std::byte*>(variables.data()), .iov_len = variables.size()}};
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof fds)> control{};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  // The types of these differ between C libraries.
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(parts.size());
+  message.msg_control = control.data();
+  message.msg_controllen = static_cast<decltype(message.msg_controllen)>(control.size());
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(sizeof fds));
+  std::memcpy(CMSG_DATA(header), fds.data(), sizeof fds);
+  return ::sendmsg(zygote, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
 }  // namespace
 
 void set_size(int terminal, std::uint16_t rows, std::uint16_t columns) {
@@ -289,6 +324,12 @@ void set_size(int terminal, std::uint16_t rows, std::uint16_t columns) {
 Spawned spawn(const guest::Exec& request) {
   Spawned spawned;
   Child child;
+  constexpr unsigned kOthers = guest::Exec::kTerminal | guest::Exec::kResults;
+  if ((request.flags & guest::Exec::kForks) != 0 && (request.flags & kOthers) != 0) {
+    spawned.os_error = EINVAL;
+    spawned.step = "descriptors";
+    return spawned;
+  }
   child.has_terminal = (request.flags & guest::Exec::kTerminal) != 0;
   const Arguments arguments(request);
   if (!arguments.is_complete()) {
@@ -319,6 +360,34 @@ Spawned spawn(const guest::Exec& request) {
   close_all(child.descriptors);
   if (spawned.pid < 0) close_all(spawned.pipes);
   return spawned;
+}
+
+Forking ask_to_fork(const guest::Exec& request, int zygote) {
+  Forking forking;
+  std::array<int, 4> theirs{-1, -1, -1, -1};
+  Pair born{-1, -1};
+  if ((request.flags & (guest::Exec::kTerminal | guest::Exec::kForks)) != 0 || zygote < 0 ||
+      (request.flags & guest::Exec::kResults) == 0) {
+    forking.os_error = zygote < 0 ? ESRCH : EINVAL;
+    forking.step = "fork";
+    return forking;
+  }
+  forking.step = connect(request, forking.pipes, theirs);
+  if (forking.step == nullptr && !make_pipe(false, born)) forking.step = "pipe";
+  forking.born = born.ours;
+  if (forking.step != nullptr) {
+    forking.os_error = errno;
+  } else {
+    forking.step = "fork";
+    forking.os_error = send_request(request, zygote, {theirs[0], theirs[1], theirs[2], theirs[3], born.theirs});
+  }
+  close_all(theirs);
+  close_if_open(born.theirs);
+  if (forking.os_error != 0) {
+    close_all(forking.pipes);
+    close_if_open(forking.born);
+  }
+  return forking;
 }
 
 }  // namespace brig::agent

@@ -141,7 +141,7 @@ class ContextRoom final : public Room {
         sandboxes::ContextSpec{
             .id = "attack", .language = &language_, .cwd = "/workspace", .env = service::environment_of(policy)},
         policy.limits, [&session]() -> Result<guest::Session*> { return &session; }, [&cell] { return cell.stats(); },
-        std::make_shared<std::size_t>(0), co_await asio::this_coro::executor);
+        sandboxes::Context::Warmth{}, std::make_shared<std::size_t>(0), co_await asio::this_coro::executor);
     auto opened = co_await context->open();
     if (!opened) co_return std::move(opened).error().context("starting the interpreter");
     auto ran = co_await run_in(*context,

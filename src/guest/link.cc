@@ -201,6 +201,7 @@ void Link::on_hello(const Header& header, std::span<const std::byte> payload) {
                                               std::to_string(kProtocolVersion)));
   }
   is_ready_ = true;
+  features_ = ack->features;
   ready_changed_.notify();
 }
 

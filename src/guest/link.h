@@ -81,6 +81,8 @@ class Link : public std::enable_shared_from_this<Link> {
   /// Ends everything with `error`. The first call counts.
   void fail(Error error);
 
+  /// HelloAck::features; none before it is ready.
+  [[nodiscard]] std::uint32_t features() const { return features_; }
   /// A new channel, or kExhausted if too many are open, or why the link has failed.
   Result<std::shared_ptr<Channel>> open(Channel::Kind kind);
   /// Tells the guest to forget the channel, unless it is over.
@@ -139,6 +141,7 @@ class Link : public std::enable_shared_from_this<Link> {
   StreamSocket socket_;
   std::optional<Error> failure_;
   bool is_ready_ = false;
+  std::uint32_t features_ = 0;
   Notifier ready_changed_;
   Notifier has_failed_;
   Notifier has_pending_;

@@ -24,18 +24,23 @@ struct Exec {
   static constexpr std::uint8_t kTerminal = 1;  ///< a terminal instead of pipes, rows x columns
   static constexpr std::uint8_t kHasStdin = 2;  ///< a pipe (else /dev/null); Data and End follow
   static constexpr std::uint8_t kResults = 4;   ///< descriptor 3 is a pipe whose bytes come back as Stream::kResults
+  /// Descriptor 3 is a socket on which the agent hands requests to fork; neither with kResults nor with kTerminal. Only
+  /// to an agent with HelloAck::kForks, as `zygote`.
+  static constexpr std::uint8_t kForks = 8;
   std::uint8_t flags = 0;
   std::uint16_t rows = 0;
   std::uint16_t columns = 0;
-  std::uint32_t user = 0;        ///< reserved: 0
+  /// The channel of a command with kForks that becomes this one in a child, instead of a program that is executed: no
+  /// argument of `argv` is looked at. 0 = none.
+  std::uint32_t zygote = 0;
   std::uint32_t timeout_ms = 0;  ///< then the agent kills the process group; 0 = never
   std::string_view cwd;
   StringList argv;  ///< at least one
   StringList env;   ///< "NAME=value", all of it: nothing is inherited
   template <class Self, class Codec>
   static bool fields(Self& m, Codec& c) {
-    return c.flags(m.flags, kTerminal | kHasStdin | kResults) && c.number(m.rows) && c.number(m.columns) &&
-           c.bounded(m.user, 0U, 0U) && c.number(m.timeout_ms) && c.text(m.cwd, kPathMax) && c.strings(m.argv, 1) &&
+    return c.flags(m.flags, kTerminal | kHasStdin | kResults | kForks) && c.number(m.rows) && c.number(m.columns) &&
+           c.number(m.zygote) && c.number(m.timeout_ms) && c.text(m.cwd, kPathMax) && c.strings(m.argv, 1) &&
            c.strings(m.env, 0);
   }
 };
@@ -91,8 +96,9 @@ struct Stop {
 
 struct HelloAck {
   static constexpr Type kType = Type::kHelloAck;
+  static constexpr std::uint32_t kForks = 1;  ///< Exec::kForks and Exec::zygote
   std::uint32_t version = kProtocolVersion;
-  std::uint32_t features = 0;  ///< bits for additions that do not change the version; none yet
+  std::uint32_t features = 0;  ///< bits for additions that do not change the version
   template <class Self, class Codec>
   static bool fields(Self& m, Codec& c) {
     return c.number(m.version) && c.number(m.features);

@@ -248,14 +248,15 @@ class ProcessOnLink final : public Process {
  public:
   explicit ProcessOnLink(Operation operation) : operation_(std::move(operation)) {}
 
-  [[nodiscard]] std::uint32_t pid() const override { return channel().pid; }
+  [[nodiscard]] std::uint32_t pid() const override { return at().pid; }
+  [[nodiscard]] std::uint32_t channel() const override { return at().id; }
 
   Task<> write_stdin(std::span<const std::byte> bytes) override {
     return send_stdin(operation_.shared_link(), operation_.shared_channel(), bytes);
   }
   Result<> close_stdin() override {
-    if (channel().error.has_value()) return *channel().error;
-    if (!channel().is_input_ended && !channel().is_over) operation_.link().send_end(channel());
+    if (at().error.has_value()) return *at().error;
+    if (!at().is_input_ended && !at().is_over) operation_.link().send_end(at());
     return {};
   }
   Result<> signal(int number) override {
@@ -263,17 +264,17 @@ class ProcessOnLink final : public Process {
     return send(Signal{.number = static_cast<std::uint8_t>(number)});
   }
   Result<> resize(TerminalSize size) override { return send(Resize{.rows = size.rows, .columns = size.columns}); }
-  void consumed(std::size_t bytes) override { operation_.link().consumed(channel(), bytes); }
+  void consumed(std::size_t bytes) override { operation_.link().consumed(at(), bytes); }
   Task<ProcessEnd> wait() override { return wait_for_end(operation_.shared_channel()); }
   Task<bool> drain(Milliseconds grace) override { return drain_within(operation_.shared_channel(), grace); }
 
  private:
-  [[nodiscard]] Channel& channel() const { return operation_.channel(); }
+  [[nodiscard]] Channel& at() const { return operation_.channel(); }
   template <class Message>
   Result<> send(const Message& message) {
-    if (channel().error.has_value()) return *channel().error;
-    if (channel().is_over || channel().end.has_value()) return {};  // nobody is there to be told
-    return operation_.link().send(message, channel().id);
+    if (at().error.has_value()) return *at().error;
+    if (at().is_over || at().end.has_value()) return {};  // nobody is there to be told
+    return operation_.link().send(message, at().id);
   }
 
   Operation operation_;
@@ -306,6 +307,7 @@ class SessionOnLink final : public Session {
 
   Task<> ready() override { return Link::wait_until_ready(link_); }
   Task<> closed() override { return Link::wait_until_closed(link_); }
+  [[nodiscard]] bool may_fork() const override { return (link_->features() & HelloAck::kForks) != 0; }
 
   Task<std::unique_ptr<Process>> exec(ExecRequest request, OutputSink& sink) override;
   Task<> write_file(GuestPath path, std::span<const std::byte> contents, WriteOptions options) override;
@@ -391,9 +393,12 @@ Result<Operation> SessionOnLink::start_exec(const ExecRequest& request, OutputSi
   if (request.argv.empty()) return Error(Code::kInvalidArgument, "there is no program to run");
   if (request.timeout.count() < 0 || request.timeout.count() > UINT32_MAX)
     return Error(Code::kInvalidArgument, "a command cannot have " + format(request.timeout) + " to run");
+  if ((request.is_zygote || request.zygote != 0) && !may_fork())
+    return Error(Code::kUnsupported, "the agent in the sandbox cannot have a command forked");
   Buffer argv(kPayloadMax);
   Buffer env(kPayloadMax);
-  Exec message{.timeout_ms = static_cast<std::uint32_t>(request.timeout.count()),
+  Exec message{.zygote = request.zygote,
+               .timeout_ms = static_cast<std::uint32_t>(request.timeout.count()),
                .cwd = request.cwd,
                .argv = TRY(encode_strings(request.argv, argv.bytes())),
                .env = TRY(encode_strings(request.env, env.bytes()))};
@@ -406,6 +411,7 @@ Result<Operation> SessionOnLink::start_exec(const ExecRequest& request, OutputSi
     streams |= 1U << static_cast<unsigned>(Stream::kErr);
     if (request.has_stdin) message.flags |= Exec::kHasStdin;
   }
+  if (request.is_zygote) message.flags |= Exec::kForks;
   if (request.wants_results) {
     message.flags |= Exec::kResults;
     streams |= 1U << static_cast<unsigned>(Stream::kResults);

@@ -61,6 +61,10 @@ struct ExecRequest {
   std::optional<TerminalSize> terminal{};  ///< a terminal instead of pipes: all output is Stream::kOut
   bool has_stdin = false;                  ///< a pipe; else /dev/null. A terminal always has input
   bool wants_results = false;              ///< descriptor 3 is a pipe that comes back as Stream::kResults
+  /// It takes requests to fork on descriptor 3 (agent/spawn.h), and may be another request's `zygote`.
+  bool is_zygote = false;
+  /// The Process::channel() of a zygote that becomes the command in a child; 0: `argv` is executed.
+  std::uint32_t zygote = 0;
   Credit credit = Credit::kAutomatic;
   /// The agent kills the process group after this, by the wall's clock and also while nobody here looks: the second
   /// line behind a timer of the owner's, which judges. The time of a pause counts. 0 = never; at most 49 days.
@@ -84,7 +88,8 @@ struct ProcessEnd {
 class Process {
  public:
   virtual ~Process() = default;
-  [[nodiscard]] virtual std::uint32_t pid() const = 0;  ///< inside
+  [[nodiscard]] virtual std::uint32_t pid() const = 0;      ///< inside
+  [[nodiscard]] virtual std::uint32_t channel() const = 0;  ///< its number in the session, used once
 
   /// Returns when all of `bytes` (which must live until then) was sent; waits while the program does not read. What a
   /// program that closed its input does not read is dropped by the agent. One writer at a time.
@@ -182,6 +187,8 @@ class Session {
 
   /// Suspends until the guest has answered the handshake.
   virtual Task<> ready() = 0;
+  /// Whether commands can be forked here (ExecRequest::is_zygote). Known once it is ready.
+  [[nodiscard]] virtual bool may_fork() const { return false; }
   /// Suspends until the session is over and ends with the Error that ended it, never well: kUnavailable (the guest has
   /// closed the channel), kInternal (it broke the protocol), kUnsupported (another version), kCancelled (the Session
   /// was destroyed). May be called, and awaited, any number of times, also afterwards.

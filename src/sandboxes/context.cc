@@ -1,5 +1,7 @@
 #include "sandboxes/context.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -21,6 +23,8 @@ using Clock = std::chrono::steady_clock;
 /// How long an interpreter may take until it reads requests, or to take one.
 constexpr Milliseconds kReadyLimit{20'000};
 constexpr Milliseconds kRequestLimit{20'000};
+/// How long a zygote may take to become one: a hundred times what it takes. Then one is started from nothing.
+constexpr Milliseconds kForkLimit{2'000};
 /// How much later than the kernel itself the host interrupts a cell whose time is up.
 constexpr Milliseconds kSlack{500};
 /// How long an interrupted cell may take to end before its kernel is killed, and the kernel then. One that had not
@@ -193,10 +197,11 @@ Task<CellEvent> Context::Run::next() {
   co_return event;
 }
 
-Context::Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures,
+Context::Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures, Warmth warmth,
                  std::shared_ptr<std::size_t> held, asio::any_io_executor executor)
     : spec_(std::move(spec)), limits_(limits), agent_(std::move(agent)), figures_(std::move(figures)),
-      held_(std::move(held)), executor_(executor), changed_(executor), tasks_(std::move(executor)) {}
+      warmth_(std::move(warmth)), held_(std::move(held)), executor_(executor), changed_(executor),
+      tasks_(std::move(executor)) {}
 
 Task<> Context::open() {
   const auto self = shared_from_this();
@@ -252,40 +257,78 @@ void Context::forget_kernel() {
   kernel_.reset();
 }
 
+namespace {
+
+Error closed_meanwhile() { return {Code::kConflict, "the context was closed while it was made"}; }
+
+}  // namespace
+
 Task<> Context::launch() {
   const auto self = shared_from_this();
-  const auto closed = [] { return Error(Code::kConflict, "the context was closed while it was made"); };
   forget_kernel();
-  CO_TRY(const service::Launch launch, service::kernel_of(*spec_.language, limits_.memory));
-  for (const service::GuestFile& file : launch.files) {
-    CO_TRY(guest::Session * agent, agent_());  // it may have ended meanwhile
-    auto written = agent->write_file(file.path, std::as_bytes(std::span(file.text)), {.creates_parents = true});
-    CO_TRY_VOID(co_await with_timeout(kRequestLimit, std::move(written), "writing the kernel"));
+  const std::shared_ptr<Zygote> zygote = warmth_.find ? warmth_.find(spec_) : nullptr;
+  if (zygote) {
+    CO_TRY(const bool is_forked, co_await fork_kernel(zygote));
+    if (is_forked) {
+      if (warmth_.started) warmth_.started(spec_, &InterpreterStarts::forked);
+      co_return Result<>();
+    }
   }
+  CO_TRY_VOID(co_await launch_cold());
+  if (warmth_.started) warmth_.started(spec_, zygote ? &InterpreterStarts::fallback : &InterpreterStarts::cold);
+  co_return Result<>();
+}
+
+/// False: a kernel has to be started from nothing.
+Task<bool> Context::fork_kernel(std::shared_ptr<Zygote> zygote) {
+  const auto self = shared_from_this();
+  zygote->was_used = true;
+  CO_TRY(const service::Launch launch, service::kernel_of(*spec_.language, limits_.memory));
+  auto begun = co_await start_kernel(launch.argv, zygote->channel(), kForkLimit);
+  if (begun) co_return true;
+  if (is_closed_ || begun.error().code() == Code::kCancelled) co_return std::move(begun).error();
+  forget_kernel();
+  // In that folder python would have imported something else: of that, the next context is not to blame.
+  static constexpr std::array kOfTheFolder{EBUSY, ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG};
+  if (std::ranges::find(kOfTheFolder, begun.error().os_error()) == kOfTheFolder.end() && warmth_.give_up)
+    warmth_.give_up(zygote);
+  co_return false;
+}
+
+Task<> Context::launch_cold() {
+  const auto self = shared_from_this();
+  CO_TRY(const service::Launch launch, service::kernel_of(*spec_.language, limits_.memory));
+  CO_TRY_VOID(co_await put_files(agent_, launch));
+  auto begun = co_await start_kernel(launch.argv, 0, kReadyLimit);
+  if (!begun && begun.error().os_error() == ENOENT)
+    co_return Error(Code::kNotFound, service::missing_interpreter(*spec_.language) + ", or no folder " + spec_.cwd);
+  co_return begun;
+}
+
+/// Until it is ready.
+Task<> Context::start_kernel(std::vector<std::string> argv, std::uint32_t zygote, Milliseconds limit) {
+  const auto self = shared_from_this();
   CO_TRY(guest::Session * agent, agent_());
   const auto kernel = std::make_shared<Kernel>(weak_from_this());
-  auto starting = agent->exec({.argv = launch.argv,
+  auto starting = agent->exec({.argv = std::move(argv),
                                .env = spec_.env,
                                .cwd = spec_.cwd,
                                .has_stdin = true,
                                .wants_results = true,
+                               .zygote = zygote,
                                .credit = guest::Credit::kManual},
                               *kernel);
   kernel_ = kernel;
-  auto started = co_await with_timeout(kRequestLimit, std::move(starting), "starting the interpreter");
-  if (!started && started.error().os_error() == ENOENT)
-    co_return Error(Code::kNotFound, service::missing_interpreter(*spec_.language) + ", or no folder " + spec_.cwd);
-  if (!started) co_return std::move(started).error();
-  kernel->process = *std::move(started);
-  if (is_closed_) co_return closed();
+  CO_TRY(kernel->process, co_await with_timeout(limit, std::move(starting), "starting the interpreter"));
+  if (is_closed_) co_return closed_meanwhile();
   kernel->consumed(std::exchange(kernel->owed, 0));
   tasks_.spawn(watch(kernel));
-  const auto give_up = Clock::now() + kReadyLimit;
+  const auto give_up = Clock::now() + limit;
   while (!is_closed_ && !kernel->is_ready && !kernel->end && until(give_up).count() > 0) {
     using namespace asio::experimental::awaitable_operators;
     (void)co_await (changed_.wait() || sleep(until(give_up)));
   }
-  if (is_closed_) co_return closed();
+  if (is_closed_) co_return closed_meanwhile();
   if (kernel->is_ready) co_return Result<>();
   forget_kernel();
   co_return Error(Code::kUnavailable, "the interpreter did not get ready");

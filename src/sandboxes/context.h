@@ -18,6 +18,7 @@
 #include "async/task_group.h"
 #include "guest/session.h"
 #include "runtime/judge.h"
+#include "sandboxes/zygote.h"
 #include "service/kernel.h"
 
 namespace brig::sandboxes {
@@ -62,11 +63,21 @@ class Context final : public std::enable_shared_from_this<Context> {
   /// What happened in the sandbox lately, as far as the host counts it.
   using Figures = std::function<Task<runtime::CellReport>()>;
 
+  /// Where interpreters are forked, and who counts them. Empty: nowhere, and nobody.
+  struct Warmth {
+    /// A zygote that suits, if there is one.
+    std::function<std::shared_ptr<Zygote>(const ContextSpec&)> find;
+    /// That one is of no use any more.
+    std::function<void(const std::shared_ptr<Zygote>&)> give_up;
+    /// An interpreter has started.
+    std::function<void(const ContextSpec&, std::uint64_t InterpreterStarts::* how)> started;
+  };
+
   class Run;
 
   /// `held` counts for all contexts of the sandbox, up to kHeldBytesMax.
-  Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures, std::shared_ptr<std::size_t> held,
-          asio::any_io_executor executor);
+  Context(ContextSpec spec, policy::Limits limits, Agent agent, Figures figures, Warmth warmth,
+          std::shared_ptr<std::size_t> held, asio::any_io_executor executor);
 
   /// Starts the kernel and waits until it is ready. kNotFound if the template has no such interpreter.
   Task<> open();
@@ -89,6 +100,9 @@ class Context final : public std::enable_shared_from_this<Context> {
 
   Task<> serve();
   Task<> launch();
+  Task<bool> fork_kernel(std::shared_ptr<Zygote> zygote);
+  Task<> launch_cold();
+  Task<> start_kernel(std::vector<std::string> argv, std::uint32_t zygote, Milliseconds limit);
   Task<> perform(std::shared_ptr<Waiting> cell);
   Task<> settle(std::shared_ptr<Waiting> cell);
   Task<> expect_end(std::shared_ptr<Kernel> kernel);
@@ -103,6 +117,7 @@ class Context final : public std::enable_shared_from_this<Context> {
   policy::Limits limits_;
   Agent agent_;
   Figures figures_;
+  Warmth warmth_;
   std::deque<std::shared_ptr<Waiting>> queue_;
   std::shared_ptr<Waiting> current_;
   std::int64_t next_cell_ = 1;

@@ -14,11 +14,28 @@ constexpr Milliseconds kRetryLeast{100};
 constexpr Milliseconds kRetryMost{10'000};
 constexpr Milliseconds kDestroyLimit{10'000};
 constexpr Milliseconds kMeasureLimit{2'000};
+/// Before a new cell is warmed: whoever has taken the last one is at his first context, which a second of imports on
+/// the same processors would slow down.
+constexpr Milliseconds kQuiet{250};
 /// What a prepared cell is taken for where the host cannot measure it, or has not yet.
 constexpr Bytes kMemoryGuess = mebibytes(2);
 
-Task<PreparedCell> prepare_measured(runtime::Runtime& runtime, asio::any_io_executor executor, runtime::CellSpec spec) {
-  CO_TRY(PreparedCell prepared, co_await prepare_cell(runtime, std::move(executor), std::move(spec)));
+/// A cell without a zygote is a cell: contexts in it start their interpreters themselves.
+Task<> warm_up(PreparedCell& prepared, std::vector<std::string> environment, asio::any_io_executor executor) {
+  CO_TRY_VOID(co_await sleep(kQuiet));
+  CO_TRY(const service::Language* const language, service::find_language("python"));
+  const auto zygote = std::make_shared<Zygote>(*language, std::move(environment), std::move(executor));
+  auto started =
+      co_await zygote->start([session = prepared.session.get()]() -> Result<guest::Session*> { return session; });
+  if (started) prepared.zygote = zygote;
+  else if (started.error().code() == Code::kCancelled) co_return std::move(started).error();
+  co_return Result<>();
+}
+
+Task<PreparedCell> prepare_measured(runtime::Runtime& runtime, asio::any_io_executor executor, runtime::CellSpec spec,
+                                    std::optional<std::vector<std::string>> warmth) {
+  CO_TRY(PreparedCell prepared, co_await prepare_cell(runtime, executor, std::move(spec)));
+  if (warmth) CO_TRY_VOID(co_await warm_up(prepared, *std::move(warmth), std::move(executor)));
   CO_TRY(const runtime::CellReport report,
          co_await with_timeout(kMeasureLimit, prepared.cell->stats(), "measuring a prepared sandbox"));
   prepared.memory = report.memory.count > 0 ? report.memory : kMemoryGuess;
@@ -42,7 +59,7 @@ CellKind kind_of(runtime::Runtime& runtime, runtime::RootImage root, policy::Pol
 }
 
 Task<PreparedCell> make_cell(runtime::Runtime& runtime, runtime::CellSpec spec) {
-  PreparedCell made{.id = spec.id, .cell = {}, .session = {}, .memory = {}};
+  PreparedCell made{.id = spec.id, .cell = {}, .session = {}, .memory = {}, .zygote = {}};
   CO_TRY(made.cell, co_await with_timeout(kCreateLimit, runtime.create(std::move(spec)), "creating the sandbox"));
   co_return made;
 }
@@ -86,7 +103,8 @@ Task<> Pool::fill(std::shared_ptr<bool> is_over, std::shared_ptr<const Services>
     }
     is_making_ = true;
     auto prepared = co_await prepare_measured(*kind_.runtime, services->executor,
-                                              {.id = services->make_id(), .policy = kind_.policy, .root = kind_.root});
+                                              {.id = services->make_id(), .policy = kind_.policy, .root = kind_.root},
+                                              services->warmth(kind_));
     if (*is_over) break;  // it was ready in the moment in which it was cancelled
     is_making_ = false;
     is_failing_ = !prepared.has_value();

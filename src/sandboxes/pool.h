@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "async/notifier.h"
 #include "async/task.h"
@@ -18,6 +19,7 @@
 #include "guest/session.h"
 #include "policy/policy.h"
 #include "runtime/runtime.h"
+#include "sandboxes/zygote.h"
 
 namespace brig::sandboxes {
 
@@ -26,7 +28,8 @@ struct PreparedCell {
   std::string id;
   std::unique_ptr<runtime::Cell> cell;
   std::unique_ptr<guest::Session> session;
-  Bytes memory;  ///< what it took when it was ready; of those in a pool
+  Bytes memory;                         ///< what it took when it was ready; of those in a pool
+  std::shared_ptr<Zygote> zygote = {};  ///< of those in a pool, if they are warmed
 };
 
 /// What a prepared cell is good for.
@@ -55,6 +58,8 @@ class Pool {
     std::function<void(const Error&)> on_failure;
     /// Whether `pool` may make one more, which is expected to take expected(). Asked again after wake().
     std::function<bool(const Pool& pool)> has_room;
+    /// The environment of the zygote that its cells are prepared with; none if they are prepared without.
+    std::function<std::optional<std::vector<std::string>>(const CellKind& kind)> warmth;
     std::function<void(PreparedCell)> let_go;  ///< ends it, for good
     std::function<void()> on_room;             ///< there is more of it
   };

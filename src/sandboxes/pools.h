@@ -11,6 +11,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,11 +21,16 @@
 
 namespace brig::sandboxes {
 
+/// A sandbox with less memory gets no zygote, which takes some 70 MB of its own.
+inline constexpr Bytes kWarmLeast = mebibytes(192);
+
 struct PoolLimits {
   std::size_t size = 4;                          ///< cells of each kind; 0 = none are prepared
   std::map<std::string, std::size_t> templates;  ///< sizes of theirs, instead
   Bytes memory = mebibytes(256);                 ///< of all prepared cells together
-  Milliseconds idle{600'000};                    ///< a pool that is not kept goes when nobody asked for so long
+  /// Those of these templates have a zygote each, unless a cell has less memory than kWarmLeast.
+  std::set<std::string> warm;
+  Milliseconds idle{600'000};  ///< a pool that is not kept goes when nobody asked for so long
   [[nodiscard]] std::size_t size_of(const std::string& template_name) const;
 };
 
@@ -45,8 +51,11 @@ class Pools {
   /// Pools at once; the one that was least recently asked and is not kept goes first.
   static constexpr std::size_t kMost = 64;
 
+  /// The environment that contexts have in cells of a template, from what it is when they are taken.
+  using Environment = std::function<std::vector<std::string>(const CellKind& kind)>;
+
   Pools(PoolLimits limits, asio::any_io_executor executor, std::function<std::string()> make_id,
-        std::function<void(const Error&)> on_failure);
+        Environment environment, std::function<void(const Error&)> on_failure);
   Pools(const Pools&) = delete;
   Pools& operator=(const Pools&) = delete;
   ~Pools() = default;

@@ -34,6 +34,10 @@ class PoolsTest : public ::testing::Test {
     if (!pools_) {
       pools_ = std::make_unique<Pools>(
           limits_, io_.get_executor(), [this] { return "cell-" + std::to_string(++number_); },
+          [this](const CellKind&) {
+            ++environments_;
+            return std::vector<std::string>{"A=b"};
+          },
           [this](const Error& error) { failures_.push_back(error.message()); });
     }
     return *pools_;
@@ -65,6 +69,7 @@ class PoolsTest : public ::testing::Test {
   PoolLimits limits_{.size = 2, .templates = {}, .memory = mebibytes(1000)};
   std::vector<std::string> failures_;
   int number_ = 0;
+  int environments_ = 0;  ///< asked for
   std::unique_ptr<Pools> pools_;
 };
 
@@ -196,6 +201,27 @@ TEST_F(PoolsTest, AFailureIsToldOnceAndAnotherPoolGoesOn) {
   EXPECT_THAT(failures_.at(0), HasSubstr("no namespaces left"));
   EXPECT_TRUE(await(pools_->stop()));
   pools_.reset();
+}
+
+TEST_F(PoolsTest, CellsOfTemplatesThatAreToBeWarmAreReadyWithoutAZygoteAsWell) {
+  limits_.warm = {"host"};  // the guest here has no interpreter
+  pools().keep(kind());
+  await_ready(2);
+  EXPECT_EQ(environments_, 2);
+  const auto taken = pools().take(kind());
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_EQ(taken->zygote, nullptr);
+}
+
+TEST_F(PoolsTest, OnlyThoseOfThatTemplateWithRoomForItAreWarmed) {
+  limits_.warm = {"host"};
+  CellKind small = kind();
+  small.policy.limits.memory = Bytes{kWarmLeast.count - 1};
+  pools().keep(small);
+  pools().keep(kind(64, "other"));
+  await_ready(2);
+  await_ready(2, "other");
+  EXPECT_EQ(environments_, 0);
 }
 
 }  // namespace

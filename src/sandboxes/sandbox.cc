@@ -27,12 +27,12 @@ runtime::Cause cause_for_commands(EndReason reason) {
 }  // namespace
 
 Sandbox::Sandbox(SandboxSpec spec, Lifecycle life, std::unique_ptr<runtime::Cell> cell,
-                 std::unique_ptr<guest::Session> session, std::shared_ptr<Spool> spool, asio::any_io_executor executor,
-                 WallClock clock)
+                 std::unique_ptr<guest::Session> session, Interpreters interpreters, std::shared_ptr<Spool> spool,
+                 asio::any_io_executor executor, WallClock clock)
     : spec_(std::move(spec)), executor_(std::move(executor)), clock_(std::move(clock)), spool_(std::move(spool)),
       created_at_(life.last_used()), life_(std::move(life)), attestation_(cell->attestation()), cell_(std::move(cell)),
-      session_(std::move(session)), changed_(executor_), activity_(std::make_shared<Notifier>(executor_)),
-      gone_(executor_), tasks_(executor_) {
+      session_(std::move(session)), interpreters_(std::move(interpreters)), changed_(executor_),
+      activity_(std::make_shared<Notifier>(executor_)), gone_(executor_), tasks_(executor_) {
   attestation_.choice = spec_.wall_choice;
   if (!session_) channel_ = cell_->take_channel();
   spool_->on_full([this] { return forget_oldest(); });
@@ -177,7 +177,7 @@ Result<std::shared_ptr<Context>> Sandbox::add_context(ContextSpec spec) {
         if (!sandbox) co_return Error(Code::kNotFound, "the sandbox is gone");
         co_return co_await sandbox->figures();
       },
-      held_by_contexts_, executor_);
+      warmth(), held_by_contexts_, executor_);
   contexts_.push_back(context);
   return context;
 }
@@ -201,6 +201,55 @@ Task<std::shared_ptr<Context>> Sandbox::open_context(ContextSpec spec) {
   CO_TRY_VOID(expect_alive());
   closing.is_kept = true;
   co_return context;
+}
+
+Context::Warmth Sandbox::warmth() {
+  const std::weak_ptr<Sandbox> weak = weak_from_this();
+  return {.find = [weak](const ContextSpec& spec) -> std::shared_ptr<Zygote> {
+            const auto sandbox = weak.lock();
+            if (!sandbox) return {};
+            const std::shared_ptr<Zygote>& zygote = sandbox->interpreters_.zygote;
+            return zygote && zygote->is_ready() && zygote->suits(*spec.language, spec.env) ? zygote : nullptr;
+          },
+          .give_up =
+              [weak](const std::shared_ptr<Zygote>& zygote) {
+                const auto sandbox = weak.lock();
+                if (sandbox && sandbox->interpreters_.zygote == zygote) sandbox->interpreters_.zygote.reset();
+              },
+          .started =
+              [weak](const ContextSpec& spec, std::uint64_t InterpreterStarts::* how) {
+                const auto sandbox = weak.lock();
+                if (!sandbox) return;
+                ++((*sandbox->interpreters_.starts).*how);
+                if (how != &InterpreterStarts::forked) sandbox->warm_up(spec);
+              }};
+}
+
+/// For the next context, which is likely to be as this one.
+void Sandbox::warm_up(const ContextSpec& like) {
+  std::shared_ptr<Zygote>& zygote = interpreters_.zygote;
+  const bool is_unsuited =
+      zygote && zygote->is_ready() && !zygote->was_used && !zygote->suits(*like.language, like.env);
+  const bool is_of_no_use = zygote && (zygote->is_over() || is_unsuited);
+  if (life_.is_ended() || !interpreters_.may_start || (zygote && !is_of_no_use)) return;
+  if (!service::zygote_of(*like.language)) return;
+  zygote = std::make_shared<Zygote>(*like.language, like.env, executor_);
+  tasks_.spawn(start_zygote(zygote));
+}
+
+Task<> Sandbox::start_zygote(std::shared_ptr<Zygote> zygote) {
+  const auto self = shared_from_this();
+  const std::weak_ptr<Sandbox> weak = self;
+  // Not session(): this is no use of the sandbox, and keeps it from no idle end.
+  auto started = co_await zygote->start([weak]() -> Result<guest::Session*> {
+    const auto sandbox = weak.lock();
+    if (!sandbox || sandbox->life_.is_ended()) return Error(Code::kNotFound, "the sandbox is gone");
+    return sandbox->session_.get();
+  });
+  if (started) co_return Result<>();
+  if (interpreters_.zygote == zygote) interpreters_.zygote.reset();
+  interpreters_.may_start = false;  // what failed here fails again
+  co_return Result<>();
 }
 
 std::shared_ptr<Context> Sandbox::find_context(std::string_view id) const {
@@ -360,6 +409,7 @@ Task<> Sandbox::end(EndReason reason, std::string detail) {
     on_command_end_(*this, *command);
   }
   for (const auto& context : std::exchange(contexts_, {})) context->close();
+  interpreters_.zygote.reset();
   auto destroyed = co_await with_timeout(kDestroyLimit, cell_->destroy(), "removing the sandbox");
   session_.reset();
   cell_.reset();

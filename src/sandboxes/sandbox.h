@@ -20,6 +20,7 @@
 #include "sandboxes/command.h"
 #include "sandboxes/context.h"
 #include "sandboxes/lifecycle.h"
+#include "sandboxes/zygote.h"
 
 namespace brig::sandboxes {
 
@@ -50,6 +51,13 @@ struct SandboxSpec {
 /// A context of the sandbox that asks for nothing of its own: its environment and working folder.
 ContextSpec usual_context(const service::Language& language, const SandboxSpec& of);
 
+/// Where its contexts' interpreters are forked.
+struct Interpreters {
+  std::shared_ptr<Zygote> zygote;  ///< one that is ready; or none
+  bool may_start = false;          ///< whether one may be started when it has its first context
+  std::shared_ptr<InterpreterStarts> starts = std::make_shared<InterpreterStarts>();  ///< counted here
+};
+
 /// What the kernel is told: a little after the sandbox's next deadline; 0 if it has none.
 Milliseconds kernel_lifetime(const Lifecycle& life, WallTime now);
 
@@ -63,8 +71,8 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   /// `life` has begun, at its last_used(); without a `session` the channel is to be taken; `cell` is fresh and has its
   /// kernel_lifetime(). The executor outlives it.
   Sandbox(SandboxSpec spec, Lifecycle life, std::unique_ptr<runtime::Cell> cell,
-          std::unique_ptr<guest::Session> session, std::shared_ptr<Spool> spool, asio::any_io_executor executor,
-          WallClock clock);
+          std::unique_ptr<guest::Session> session, Interpreters interpreters, std::shared_ptr<Spool> spool,
+          asio::any_io_executor executor, WallClock clock);
   /// Somebody who uses the sandbox: while there is one it is not idle, and its going is the last moment of use.
   class Use {
    public:
@@ -157,6 +165,9 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   Task<> attend(std::shared_ptr<Command> command);
   Task<runtime::CellReport> figures();
   Result<std::shared_ptr<Context>> add_context(ContextSpec spec);
+  Context::Warmth warmth();
+  void warm_up(const ContextSpec& like);
+  Task<> start_zygote(std::shared_ptr<Zygote> zygote);
   Result<> expect_alive() const;
   void still_used();
   void forget_old_commands();
@@ -177,6 +188,7 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   std::uint64_t next_command_ = 1;
   std::vector<std::shared_ptr<Context>> contexts_;  ///< by age, also those that are being made
   std::uint64_t next_context_ = 1;
+  Interpreters interpreters_;
   std::shared_ptr<std::size_t> held_by_contexts_ = std::make_shared<std::size_t>(0);  ///< bytes
   runtime::CellReport known_;  ///< figures when they were last asked for
   std::size_t uses_ = 0;       ///< at this moment

@@ -59,8 +59,10 @@ Sandboxes::Sandboxes(Options options, runtime::Walls& walls, store::Store& store
                      asio::any_io_executor executor, WallClock clock, OnHappening on_happening)
     : options_(std::move(options)), walls_(walls), store_(store), spool_(spool), executor_(std::move(executor)),
       clock_(std::move(clock)), on_happening_(std::move(on_happening)),
-      pools_(options_.capacity.pool, executor_, store::make_id,
-             [this](const Error& error) { on_happening_({.type = "pool.failed", .detail = error.message()}); }),
+      pools_(
+          options_.capacity.pool, executor_, store::make_id,
+          [this](const CellKind& kind) { return environment_in(kind); },
+          [this](const Error& error) { on_happening_({.type = "pool.failed", .detail = error.message()}); }),
       tasks_(executor_) {
   prepare_defaults();
 }
@@ -70,6 +72,9 @@ void Sandboxes::prepare_defaults() {
   std::vector<std::string> names{"host"};
   for (const auto& [name, size] : options_.capacity.pool.templates) {
     if (name != names.front()) names.push_back(name);
+  }
+  for (const std::string& name : options_.capacity.pool.warm) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   for (const std::string& name : names) {
     if (options_.capacity.pool.size_of(name) == 0) continue;
@@ -85,6 +90,16 @@ Result<> Sandboxes::prepare(const std::string& template_name) {
   const runtime::Walls::Chosen chosen = TRY(walls_.choose(policy, root));
   pools_.keep(kind_of(*chosen.runtime, root, policy));
   return {};
+}
+
+/// A kind says nothing of commands' environment; its mounts show whether there are libraries.
+std::vector<std::string> Sandboxes::environment_in(const CellKind& kind) const {
+  policy::Policy policy = kind.policy;
+  if (const auto usual = options_.policy_of_template(kind.root.name, options_.defaults)) {
+    policy.environment = usual->environment;
+    policy.libraries = usual->libraries;
+  }
+  return usual_environment(std::move(policy));
 }
 
 Sandboxes::~Sandboxes() = default;
@@ -291,9 +306,13 @@ Task<Created> Sandboxes::create(store::Key key, CreateRequest request) {
                    .working_folder = std::move(request.working_folder),
                    .wall_choice = plan.wall.reason,
                    .capabilities = plan.wall.runtime->capabilities()};
-  auto sandbox =
-      std::make_shared<Sandbox>(std::move(spec), std::move(life), std::move(prepared.cell), std::move(prepared.session),
-                                std::make_shared<Spool>(spool_, options_.spool), executor_, clock_);
+  const Bytes memory = spec.policy.limits.memory;
+  Interpreters interpreters{.zygote = std::move(prepared.zygote),
+                            .may_start = options_.warm_least.count > 0 && memory >= options_.warm_least,
+                            .starts = interpreter_starts_};
+  auto sandbox = std::make_shared<Sandbox>(std::move(spec), std::move(life), std::move(prepared.cell),
+                                           std::move(prepared.session), std::move(interpreters),
+                                           std::make_shared<Spool>(spool_, options_.spool), executor_, clock_);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - start);
   created.duration = std::chrono::duration_cast<Milliseconds>(took);
   const SandboxSpec& of = sandbox->spec();

@@ -40,6 +40,8 @@ Result<policy::Mount> no_libraries(const std::string& name, const std::vector<st
 struct Options {
   Capacity capacity;
   policy::Policy defaults;  ///< of a sandbox that asks for nothing, and what is prepared from the start
+  /// A sandbox with as much memory as this starts a zygote behind its first context. 0 = none does.
+  Bytes warm_least = mebibytes(512);
   Lifespan lifespan{.ttl = Milliseconds{3'600'000}, .idle = {}};
   Milliseconds ttl_most{24LL * 3'600'000};
   SpoolLimits spool;
@@ -145,6 +147,7 @@ class Sandboxes {
 
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const Pools& pools() const { return pools_; }
+  [[nodiscard]] const InterpreterStarts& interpreter_starts() const { return *interpreter_starts_; }
   [[nodiscard]] runtime::Walls& walls() { return walls_; }
   /// Those that live or are about to end.
   [[nodiscard]] std::size_t count(State state) const;
@@ -176,6 +179,7 @@ class Sandboxes {
   void give_turns();
   void prepare_defaults();
   Result<> prepare(const std::string& template_name);
+  [[nodiscard]] std::vector<std::string> environment_in(const CellKind& kind) const;
   /// Where a sandbox would be made, and from what.
   struct Plan {
     runtime::RootImage root;
@@ -206,6 +210,7 @@ class Sandboxes {
   std::size_t creations_ = 0;
   std::list<Turn*> turns_;  ///< of those that wait for one
   bool is_stopping_ = false;
+  std::shared_ptr<InterpreterStarts> interpreter_starts_ = std::make_shared<InterpreterStarts>();
   Pools pools_;
   TaskGroup tasks_;  ///< ends: nobody else may cancel them
 };

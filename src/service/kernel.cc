@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <span>
 
 #include <boost/json/value.hpp>
@@ -29,6 +30,7 @@ constexpr std::array kPythonParts = {
     Part{"charts.py", kPythonCharts},   Part{"failures.py", kPythonFailures}, Part{"magics.py", kPythonMagics},
     Part{"ipython.py", kPythonIpython},
 };
+constexpr Part kPythonZygotePart{"zygote.py", kPythonZygote};
 constexpr std::array kNodeParts = {
     Part{"kernel.cjs", kNodeKernel},         Part{"guard.cjs", kNodeGuard},   Part{"imports.cjs", kNodeImports},
     Part{"typescript.cjs", kNodeTypescript}, Part{"values.cjs", kNodeValues},
@@ -54,6 +56,29 @@ std::vector<std::string> options_of(std::string_view language, Bytes memory) {
           "java.base/java.io=ALL-UNNAMED"};
 }
 
+/// Variables that act when a program or one of its libraries starts, and those whose names begin so.
+constexpr std::array<std::string_view, 13> kStartNames{"PATH",        "HOME",        "USER",         "LANG", "LANGUAGE",
+                                                       "TZ",          "TMPDIR",      "TMP",          "TEMP", "TERM",
+                                                       "VIRTUAL_ENV", "BRIG_ENGINE", "SSLKEYLOGFILE"};
+constexpr std::array<std::string_view, 24> kStartPrefixes{
+    "PYTHON",    "LC_",   "LD_",        "MALLOC_", "GLIBC_",   "GOMP_",    "OMP_", "KMP_",
+    "OPENBLAS_", "GOTO_", "BLIS_",      "MKL_",    "VECLIB_",  "NUMEXPR_", "NPY_", "NUMPY_",
+    "PANDAS_",   "MPL",   "MATPLOTLIB", "PYTZ_",   "OPENSSL_", "SSL_",     "XDG_", "IPYTHON"};
+
+bool acts_at_start(std::string_view name) {
+  return std::ranges::find(kStartNames, name) != kStartNames.end() ||
+         std::ranges::any_of(kStartPrefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+std::map<std::string_view, std::string_view> start_variables(const std::vector<std::string>& environment) {
+  std::map<std::string_view, std::string_view> found;
+  for (const std::string_view variable : environment) {
+    const std::string_view name = variable.substr(0, variable.find('='));
+    if (acts_at_start(name)) found[name] = variable;
+  }
+  return found;
+}
+
 std::optional<std::int64_t> integer_of(const bj::object& record, std::string_view key) {
   const bj::value* value = record.if_contains(key);
   if (value == nullptr || !value->is_int64()) return {};
@@ -75,6 +100,21 @@ Result<Launch> kernel_of(const Language& language, Bytes memory) {
   for (const Part& part : parts)
     launch.files.push_back({TRY(GuestPath::parse(folder + std::string(part.name))), part.text});
   return launch;
+}
+
+Result<Launch> zygote_of(const Language& language) {
+  if (language.name != "python")
+    return Error(Code::kUnsupported, std::string(language.name) + " is not forked for contexts");
+  Launch launch = TRY(kernel_of(language, Bytes{}));  // its size is no matter of Python's start
+  const std::string path =
+      std::string(kFolder) + std::string(language.name) + "/" + std::string(kPythonZygotePart.name);
+  launch.argv.back() = path;
+  launch.files.push_back({TRY(GuestPath::parse(path)), kPythonZygotePart.text});
+  return launch;
+}
+
+bool starts_alike(const std::vector<std::string>& one, const std::vector<std::string>& other) {
+  return start_variables(one) == start_variables(other);
 }
 
 Result<> check_cell(const Cell& cell) {

@@ -27,6 +27,26 @@ TEST(Kernel, EveryLanguageHasOne) {
   EXPECT_EQ(kernel_of(other, mebibytes(256)).error().code(), Code::kUnsupported);
 }
 
+TEST(Kernel, PythonIsForked) {
+  const Language& python = *find_language("python").value();
+  const auto zygote = zygote_of(python);
+  ASSERT_TRUE(zygote);
+  EXPECT_THAT(zygote->argv.back(), ::testing::EndsWith("/zygote.py"));
+  EXPECT_EQ(zygote->files.back().path.text(), zygote->argv.back());
+  EXPECT_EQ(zygote->files.size(), kernel_of(python, mebibytes(256))->files.size() + 1);
+  EXPECT_EQ(zygote_of(*find_language("bash").value()).error().code(), Code::kUnsupported);
+}
+
+TEST(Kernel, WhatActsAtAStartMustBeTheSameForAFork) {
+  const std::vector<std::string> one{"PATH=/bin", "PYTHONPATH=/a", "COLOUR=red", "LC_ALL=C"};
+  EXPECT_TRUE(starts_alike(one, {"LC_ALL=C", "PYTHONPATH=/a", "PATH=/bin", "SHAPE=round"}));
+  EXPECT_FALSE(starts_alike(one, {"LC_ALL=C", "PYTHONPATH=/b", "PATH=/bin"}));
+  EXPECT_FALSE(starts_alike(one, {"LC_ALL=C", "PYTHONPATH=/a"}));
+  EXPECT_FALSE(starts_alike({}, {"OPENBLAS_NUM_THREADS=3"}));
+  EXPECT_FALSE(starts_alike({"BRIG_ENGINE=stdlib"}, {"BRIG_ENGINE=ipython"}));
+  EXPECT_TRUE(starts_alike({}, {"PATHS=1", "MY_PYTHON=1", "nonsense", ""}));
+}
+
 TEST(Kernel, ARequestIsOneLine) {
   const auto request = run_request(7, {.code = "a = 1\nb",
                                        .timeout = Milliseconds(1500),

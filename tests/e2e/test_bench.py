@@ -79,6 +79,36 @@ class Walls(unittest.TestCase):
                     self.assertEqual((figures["failures"], figures["n"]), (0, 1), name)
 
 
+class Interpreter(unittest.TestCase):
+    def bench(self, *arguments):
+        return subprocess.run([BRIG, "bench", "--interpreter", *arguments], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+
+    def test_a_mistake_starts_nothing(self):
+        for arguments, word in ((["-n", "0"], "--rounds"), (["--sooner"], "--sooner")):
+            with self.subTest(arguments):
+                done = self.bench(*arguments)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+                self.assertIn(word, done.stderr)
+        self.assertIn("--ipykernel", self.bench("--help").stdout)
+
+    @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
+    @unittest.skipUnless(os.path.isdir("/usr/lib/python3/dist-packages/pandas"), "no pandas and matplotlib in /usr")
+    def test_every_number_is_there_and_nothing_is_left(self):
+        before = set(glob.glob(FOLDERS))
+        done = self.bench("--json", "-n", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(set(glob.glob(FOLDERS)) - before, set())
+        figures = json.loads(done.stdout)
+        self.assertEqual(figures["troubles"], [])
+        self.assertEqual(figures["from_pool"], 1)
+        cells = ("imports", "1 + 1", "first data frame", "first plot", "plot")
+        names = ["brig: create + context + 1 + 1", "bare python: start"] + ["brig, %s: context" % way for way in ("forked", "cold")]
+        for name in names + ["%s: %s" % (who, cell) for who in ("brig, forked", "brig, cold", "bare python") for cell in cells]:
+            with self.subTest(name):
+                self.assertEqual((figures["rounds"][name]["n"], figures["rounds"][name]["failures"]), (2 if name.endswith(": plot") else 1, 0))
+        self.assertIn("brig, forked: plot / bare python: plot", figures["ratios"])
+
+
 @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
 class OwnDaemon(unittest.TestCase):
     def test_every_number_is_there_and_nothing_is_left(self):

@@ -16,6 +16,7 @@ using sandboxes::State;
 
 constexpr std::array<std::string_view, 3> kCreateLabels{"runtime", "template", "mode"};
 constexpr std::array<std::string_view, 3> kExecLabels{"runtime", "template", "status"};
+constexpr std::array<std::string_view, 1> kWay{"way"};
 constexpr std::array<std::string_view, 2> kPoolLabels{"runtime", "template"};
 constexpr std::array<std::string_view, 1> kState{"state"};
 constexpr std::array<std::string_view, 1> kReason{"reason"};
@@ -70,6 +71,8 @@ Metrics::Metrics()
           registry_.counters("brig_pool_failures_total", "Sandboxes that could not be prepared.", kPoolLabels)),
       pool_memory_(registry_.gauges("brig_pool_memory_bytes", "Memory that prepared sandboxes take.", kPoolLabels)),
       pool_memory_most_(registry_.gauges("brig_pool_memory_most_bytes", "Memory that all prepared ones may take.")),
+      interpreters_(registry_.counters("brig_interpreters_total",
+                                       "Interpreters of contexts: forked, cold, or cold where forking failed.", kWay)),
       requests_(registry_.counters("brig_http_requests_total", "Requests by route and class of the answer's status.",
                                    kRequestLabels)),
       request_seconds_(
@@ -116,6 +119,10 @@ std::string Metrics::text(const sandboxes::Sandboxes& sandboxes, const http::Ser
     pool_memory_.with({pool.runtime, pool.template_name}).set(static_cast<double>(pool.memory.count));
   }
   pool_memory_most_.with().set(static_cast<double>(sandboxes.pools().limits().memory.count));
+  const sandboxes::InterpreterStarts& starts = sandboxes.interpreter_starts();
+  interpreters_.with({"forked"}).set(starts.forked);
+  interpreters_.with({"cold"}).set(starts.cold);
+  interpreters_.with({"fallback"}).set(starts.fallback);
   connections_.with().set(static_cast<double>(server.connections));
   requests_running_.with().set(static_cast<double>(server.requests_running));
   accepted_.with().set(server.accepted);

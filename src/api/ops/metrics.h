@@ -33,6 +33,7 @@ class Metrics {
   telemetry::Family<telemetry::Counter>& pool_failures_;
   telemetry::Family<telemetry::Gauge>& pool_memory_;
   telemetry::Family<telemetry::Gauge>& pool_memory_most_;
+  telemetry::Family<telemetry::Counter>& interpreters_;
   telemetry::Family<telemetry::Counter>& requests_;
   telemetry::Family<telemetry::Histogram>& request_seconds_;
   telemetry::Family<telemetry::Gauge>& connections_;

@@ -75,6 +75,13 @@ class Shell(InteractiveShell):
         kernel.part("magics")["shell"](self.var_expand(command, depth=1))
 
 
+def moved():
+    """The process was forked from the one that made the shell, and is somewhere else."""
+    shell = Shell.instance()
+    shell.starting_dir = os.getcwd()
+    shell.history_manager.dir_hist[:] = [type(place)(shell.starting_dir) for place in shell.history_manager.dir_hist[:1]]
+
+
 def engine():
     """The function that runs a cell."""
     settings = Config()

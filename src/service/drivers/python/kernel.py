@@ -90,6 +90,16 @@ class Kernel:
     own_files = OWN_FILES
 
     def __init__(self):
+        self.loaded, self.sources, self.sources_size = {}, {}, 0
+        self.texts = {}
+        for name, path in zip(("kernel",) + PARTS, OWN_FILES):
+            with open(path, "rb") as file:
+                self.texts[name] = file.read()
+        self.id = self.loop = self.figures = None
+        self.count, self.stoppable, self.is_interrupted, self.flags = 0, False, False, TOP_LEVEL_AWAIT
+
+    def connect(self):
+        """Takes descriptors 0 to 3: this process is the kernel."""
         self.pid = os.getpid()
         self.events = private(3, writes=True)
         self.requests = private(0)
@@ -101,18 +111,11 @@ class Kernel:
         self.places = {number: self.place(number) for number in (1, 2)}
         self.streams = {1: sys.stdout, 2: sys.stderr}
         for number in (1, 2):
-            stream = self.streams[number]
-            if stream is None:
+            try:
+                self.streams[number].reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+            except (AttributeError, OSError):  # none, or made when the descriptor was a file
                 self.streams[number] = self.open_stream(number)
-            else:
-                stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-        self.loaded, self.sources, self.sources_size = {}, {}, 0
-        self.texts = {}
-        for name, path in zip(("kernel",) + PARTS, OWN_FILES):
-            with open(path, "rb") as file:
-                self.texts[name] = file.read()
-        self.id = self.loop = self.figures = None
-        self.count, self.stoppable, self.is_interrupted, self.flags = 0, False, False, TOP_LEVEL_AWAIT
+        self.restore_streams()
 
     # Descriptors and streams.
 
@@ -368,7 +371,8 @@ class Kernel:
 
     # The loop.
 
-    def start(self):
+    def prepare(self):
+        """All that can be done before it is known which descriptors are the kernel's."""
         import _thread
         self.lock, self.thread, self.main_thread = _thread.RLock(), _thread.get_ident, _thread.get_ident()
         _signal.signal(_signal.SIGINT, self.on_interrupt)
@@ -385,15 +389,22 @@ class Kernel:
         sys.meta_path.insert(0, Watch({
             "linecache": self.show_sources, "matplotlib.pyplot": shows("follow_pyplot"), "PIL.Image": shows("follow_pillow"),
             "plotly.basedatatypes": shows("follow_plotly")}))
-        self.restore_streams()
         try:
             import faulthandler
             faulthandler.enable(2)  # a segmentation fault says where it was
         except (ImportError, OSError):
             pass
-        engine = self.choose_engine()
-        version = "%d.%d.%d" % sys.version_info[:3]
-        self.send({"type": "ready", "language": "python", "version": version, "engine": engine})
+        self.engine = self.choose_engine()
+
+    def moved(self):
+        """It was prepared in another process, in another folder."""
+        if "rich" in self.loaded:
+            self.loaded["rich"]["process"] = self.pid
+        if "ipython" in self.loaded:
+            self.loaded["ipython"]["moved"]()
+
+    def say_ready(self):
+        self.send({"type": "ready", "language": "python", "version": "%d.%d.%d" % sys.version_info[:3], "engine": self.engine})
 
     def choose_engine(self):
         """IPython, if it is installed and BRIG_ENGINE does not say otherwise; else what is here."""
@@ -439,14 +450,21 @@ class Kernel:
         return True
 
 
-if __name__ == "__main__":
-    served = Kernel()
-    served.start()
+def live(kernel):
+    """Runs cells until the end of the requests, and ends the process."""
     code = 70
     try:
-        served.serve()
+        kernel.say_ready()
+        kernel.serve()
         code = 0
     except BaseException:
         sys.excepthook(*sys.exc_info())
-    served.flush()
+    kernel.flush()
     os._exit(code)  # threads of the cells would keep it
+
+
+if __name__ == "__main__":
+    served = Kernel()
+    served.connect()
+    served.prepare()
+    live(served)

@@ -73,6 +73,10 @@ class KernelProcess:
                                         preexec_fn=give_events, pass_fds=(3,), cwd=folder or self.folder.name,
                                         env={**base, **(environment or {})})
         os.close(writes)
+        self.follow(events)
+
+    def follow(self, events):
+        """Reads what self.process says from now on."""
         self.events, self.rest, self.next_id = events, b"", 0
         self.lock = threading.Lock()
         self.texts = {"out": b"", "err": b""}

@@ -265,11 +265,6 @@ TEST(WireMessages, RefuseListsThatDoNotAddUp) {
   EXPECT_EQ(exec(5000, 0).error<Exec>(), WireError::kTooLong);
 }
 
-TEST(WireMessages, TheReservedUserIsZero) {
-  EXPECT_EQ(Payload().number(std::uint8_t{0}).number(std::uint32_t{0}).number(std::uint32_t{1}).error<Exec>(),
-            WireError::kBadValue);
-}
-
 TEST(StringListWriter, SaysWhenItIsFull) {
   std::array<std::byte, 10> buffer;
   StringListWriter writer(buffer);

@@ -29,8 +29,8 @@ struct RemoteFlags {
 inline constexpr std::array<std::string_view, 3> kElsewhere{"docker", "podman", "remote"};
 
 /// Becomes the program that has a wall which this one has not (it needs HTTP), with `command` (run, attack) and its
-/// arguments; returns only if it cannot, or if the name is
-/// one of these mistyped, with an exit code. Nothing if the wall, if it is one, is here.
+/// arguments; returns only if it cannot, or if the name is one of these mistyped, with an exit code. Nothing if the
+/// wall, if it is one, is here.
 std::optional<int> run_elsewhere(const std::string& wall, const std::string& command, const Arguments& arguments);
 
 /// Those that this program has, fastest first. Each is made when it is first looked at; kNotFound then if Brig's own

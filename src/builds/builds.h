@@ -72,7 +72,8 @@ class Build {
 
 /// Something that happened, for logs and the event stream.
 struct Happening {
-  std::string_view type;  ///< "template.built", "template.removed", "template.failed" (ours, not a build's)
+  /// "template.built", "template.build_failed", "template.removed", "template.failed" (ours, not a build's)
+  std::string_view type;
   std::string_view key_id;
   std::string_view name;    ///< of the template
   std::string_view detail;  ///< its digest, or what failed

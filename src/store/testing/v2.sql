@@ -1,4 +1,4 @@
--- What version 1 wrote. Never edit it: the upgrade's test starts from it.
+-- What version 2 wrote. Never edit it: the upgrade's test starts from it.
 PRAGMA foreign_keys=OFF;
 BEGIN TRANSACTION;
 CREATE TABLE meta (

@@ -54,7 +54,7 @@ public class Kernel {
     events = new FileOutputStream(constructor.newInstance(3));
     var requests = new BufferedReader(new InputStreamReader(new FileInputStream(FileDescriptor.in), StandardCharsets.UTF_8));
     System.setIn(InputStream.nullInputStream());
-    sun.misc.Signal.handle(new sun.misc.Signal("INT"), signal -> stop("interrupted"));
+    sun.misc.Signal.handle(new sun.misc.Signal("INT"), signal -> interrupt());
     shell = JShell.builder().executionEngine("local").build();
     for (String name : List.of("java.io", "java.math", "java.net", "java.nio.file", "java.time", "java.util", "java.util.concurrent", "java.util.function",
         "java.util.regex", "java.util.stream")) {
@@ -76,27 +76,36 @@ public class Kernel {
     Runtime.getRuntime().halt(0);
   }
 
-  static synchronized void stop(String why) {
-    if (!runs) return;
-    if (stopped == null) stopped = why;
-    shell.stop();
+  static synchronized void interrupt() {
+    if (runs && stopped == null) stop("interrupted", count);
   }
 
-  static synchronized void setRunning(boolean running) {
-    runs = running;
-    if (running) stopped = null;
+  /** Again and again until the cell has ended: one may fall between two statements, or into the compiler. */
+  static synchronized void stop(String why, int cell) {
+    if (!runs || cell != count) return;
+    if (stopped == null) stopped = why;
+    shell.stop();
+    clock.schedule(() -> stop(why, cell), 200, TimeUnit.MILLISECONDS);
+  }
+
+  static synchronized void begin() {
+    ++count;
+    runs = true;
+    stopped = null;
+  }
+
+  static synchronized void end() {
+    runs = false;
   }
 
   static void run(Map<?, ?> request) throws IOException {
     Object id = request.get("id");
     Map<String, String> before = enter(request.get("env") instanceof Map<?, ?> env ? env : Map.of());
-    send(event("begin", "id", id, "count", (long) ++count));
-    setRunning(true);
+    begin();
+    int cell = count;
+    send(event("begin", "id", id, "count", (long) cell));
     Future<?> due = null;
-    if (request.get("timeout_ms") instanceof Long limit && limit > 0) {
-      // Again and again: it may fall between two statements.
-      due = clock.scheduleWithFixedDelay(() -> stop("timeout"), limit, 200, TimeUnit.MILLISECONDS);
-    }
+    if (request.get("timeout_ms") instanceof Long limit && limit > 0) due = clock.schedule(() -> stop("timeout", cell), limit, TimeUnit.MILLISECONDS);
     Failure failure = null;
     String shown = null;
     try {
@@ -110,7 +119,7 @@ public class Kernel {
     } catch (RuntimeException | StackOverflowError | OutOfMemoryError problem) {
       failure = new Failure(problem.getClass().getName(), String.valueOf(problem.getMessage()), "");
     }
-    setRunning(false);
+    end();
     if (due != null) due.cancel(false);
     restore(before);
     String status = failure == null ? "ok" : "error";
@@ -141,6 +150,7 @@ public class Kernel {
       SourceCodeAnalysis.CompletionInfo info = analysis.analyzeCompletion(rest);
       if (info.completeness() == Completeness.EMPTY) break;  // a comment
       boolean isWhole = info.completeness().isComplete();
+      if (stopped != null) throw new Wrong(new Failure("", "", ""));
       String source = isWhole ? info.source() : rest;
       shown = null;
       for (SnippetEvent event : shell.eval(source)) {

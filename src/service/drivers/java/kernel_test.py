@@ -20,7 +20,12 @@ class Kernel(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.kernel = KernelProcess(COMMAND, {"FROM": "outside"})
-        cls.addClassCleanup(cls.kernel.close)
+        cls.addClassCleanup(cls.close)
+
+    @classmethod
+    def close(cls):
+        code = cls.kernel.close()
+        assert code == 0, "a kernel that is told to stop ends with %d" % code
 
     def run_cell(self, code, **fields):
         return self.kernel.run(code, **fields)
@@ -66,11 +71,13 @@ class Kernel(unittest.TestCase):
             ran = self.run_cell(code, timeout_ms=300)
             self.assertEqual((ran.status, ran.error["name"]), ("timeout", "TimeoutError"), code)
         self.kernel.begin("while (true) {}")
-        time.sleep(0.1)
-        self.kernel.interrupt()
+        self.kernel.interrupt()  # it may fall into the compiler, and is not lost there
         self.assertEqual(self.kernel.end().status, "interrupted")
         self.kernel.interrupt()  # without a cell: nothing
-        self.assertEqual(self.run_cell("kept").main, "7")
+        ran = self.run_cell("kept")
+        if ran.status == "interrupted":  # it was heard so late that there was one again
+            ran = self.run_cell("kept")
+        self.assertEqual(ran.main, "7")
 
     def test_what_a_cell_replaces_is_put_back(self):
         self.run_cell("System.setOut(null); System.setErr(null);")
@@ -87,8 +94,6 @@ class Kernel(unittest.TestCase):
         with self.assertRaises(Died):
             other.run("System.exit(3);")
         self.assertEqual(other.close(), 3)
-        third = KernelProcess(COMMAND)
-        self.assertEqual(third.close(), 0)
 
 
 if __name__ == "__main__":

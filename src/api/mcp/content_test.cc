@@ -95,6 +95,24 @@ TEST(McpTools, TakeWhatTheyDescribe) {
   }
 }
 
+/// No client is told of a number that is then refused; no less than the least is taken.
+TEST(McpTools, ReadTheTimesThatTheirSchemasAllow) {
+  for (const bj::value& tool : describe_tools("")) {
+    const auto which = *find_tool(std::string(tool.at("name").as_string()));
+    const bj::object& properties = tool.at("inputSchema").at("properties").as_object();
+    const bj::value* timeout = properties.if_contains("timeout_seconds");
+    if (timeout == nullptr) continue;
+    const double least = timeout->at("minimum").as_double();
+    EXPECT_GT(least, 0) << tool.at("name");
+    bj::object all{{"timeout_seconds", least}};
+    for (const char* needed : {"code", "command"})
+      if (properties.contains(needed)) all[needed] = "x";
+    EXPECT_TRUE(read_arguments(which, all).has_value()) << tool.at("name");
+    all["timeout_seconds"] = least / 2;
+    EXPECT_FALSE(read_arguments(which, all).has_value()) << tool.at("name");
+  }
+}
+
 std::string mistake(Tool tool, std::string_view arguments) {
   const auto read = read_arguments(tool, *json::parse(arguments));
   return read ? "" : read.error().message();

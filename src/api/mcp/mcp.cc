@@ -179,7 +179,9 @@ Task<> Mcp::serve(http::Exchange& exchange, Client client, Message message) {
     co_return co_await begin(exchange, std::move(client), std::move(message));
   if (!client.session && !client.named.empty()) {
     // Also where the newest revision would have the name ignored: whoever names one counts on what is in it.
-    const Refusal refusal{.sentence = "There is no such session (any more): send initialize again", .id = message.id};
+    const Refusal refusal{.sentence = "There is no such session (any more): send initialize again",
+                          .id = message.id,
+                          .data = bj::object{{"reason", kNoSession}}};
     co_return co_await send_json(exchange, 404, refusal_text(refusal));
   }
   if (!is_modern && !client.session) {

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 
+#include <future>
+
 #include "http/testing/rig.h"
 #include "json/json.h"
 #include "runtime/testing/fake_runtime.h"
@@ -99,8 +101,37 @@ TEST_F(McpTest, ASessionIsBegunUsedAndEnded) {
   EXPECT_FALSE(listed.at("result").as_object().contains("resultType")) << "the newest revision's alone";
   EXPECT_EQ(json_of(post(R"({"jsonrpc": "2.0", "id": 3, "method": "ping"})", in(session))).at("result"), bj::object());
   EXPECT_EQ(status_of(ask("DELETE", in(session), "", key_.text)), 204);
-  EXPECT_EQ(status_of(post(kList, in(session))), 404);
+  const std::string gone = post(kList, in(session));
+  EXPECT_EQ(status_of(gone), 404);
+  EXPECT_EQ(json_of(gone).at("error").at("data").at("reason"), "no_session") << "what clients decide by";
   EXPECT_EQ(status_of(ask("DELETE", in(session), "", key_.text)), 404);
+}
+
+TEST_F(McpTest, ASessionThatEndsWhileItsSandboxIsMadeLeavesNone) {
+  std::promise<void> may_greet;
+  bool is_begun = false;
+  runtime_.behaviour.on_create = [&] { is_begun = true; };
+  runtime_.behaviour.guest = [greeting = may_greet.get_future().share()](FdRef fd) {
+    greeting.wait();
+    runtime::testing::ScriptedGuest script(fd);
+    script.serve([](runtime::testing::ScriptedGuest&, std::uint32_t) {});
+  };
+  const std::string session = begin();
+  const std::string call =
+      R"({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_files", "arguments": {}}})";
+  http::testing::RawClient client = rig_.connect();
+  ASSERT_TRUE(client
+                  .send("POST /mcp HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + key_.text +
+                        "\r\nContent-Type: application/json\r\n" + in(session) +
+                        "Content-Length: " + std::to_string(call.size()) + "\r\n\r\n" + call)
+                  .has_value());
+  while (!is_begun) ASSERT_TRUE(run(rig_.io, sleep(Milliseconds{1})).has_value());
+  EXPECT_EQ(status_of(ask("DELETE", in(session), "", key_.text)), 204);
+  may_greet.set_value();
+  EXPECT_EQ(status_of(client.read_to_end()), 202) << "nobody hears of it any more";
+  EXPECT_EQ(runtime_.record.created.size(), 1U);
+  EXPECT_EQ(runtime_.record.alive, 0);
+  EXPECT_EQ(sandboxes_->count(sandboxes::State::kRunning), 0U);
 }
 
 TEST_F(McpTest, ASessionIsOfItsKey) {
@@ -232,8 +263,20 @@ TEST(McpSessions, WhatNobodyUsesIsForgotten) {
   Sessions sessions([](const Session&) {}, [&] { return now; });
   const auto old = *sessions.open("a", "2025-11-25");
   now += kSessionIdle + std::chrono::seconds(1);
-  ASSERT_TRUE(sessions.open("b", "2025-11-25").has_value());
   EXPECT_EQ(sessions.find("a", old->id), nullptr);
+  EXPECT_TRUE(old->is_over);
+}
+
+TEST(McpSessions, WhatWorksIsKeptHoweverLong) {
+  std::chrono::steady_clock::time_point now{};
+  asio::io_context io;
+  Sessions sessions([](const Session&) {}, [&] { return now; });
+  const auto working = *sessions.open("a", "2025-11-25");
+  working->calls.emplace("1", std::make_shared<Call>(io.get_executor()));
+  const auto idle = *sessions.open("a", "2025-11-25");
+  now += kSessionIdle + std::chrono::seconds(1);
+  EXPECT_EQ(sessions.find("a", idle->id), nullptr) << "behind one that works";
+  EXPECT_EQ(sessions.find("a", working->id), working);
 }
 
 }  // namespace

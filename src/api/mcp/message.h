@@ -26,6 +26,9 @@ inline constexpr std::array<std::string_view, 3> kRevisions{"2026-07-28", "2025-
 /// Whether each request says for itself what it is (no `initialize`, no session).
 [[nodiscard]] bool is_stateless(std::string_view revision);
 
+/// In `data.reason` of the refusal of a session that is not (any more): clients decide by it, and no sentence.
+inline constexpr std::string_view kNoSession = "no_session";
+
 enum class Fault : std::int16_t {
   kParse = -32700,
   kInvalidRequest = -32600,

@@ -44,6 +44,7 @@ Result<std::shared_ptr<Session>> Sessions::open(std::string_view key_id, std::st
 }
 
 std::shared_ptr<Session> Sessions::find(std::string_view key_id, std::string_view id) {
+  sweep();
   const auto found = std::ranges::find(sessions_, id, [](const auto& one) -> const std::string& { return one->id; });
   if (found == sessions_.end() || (*found)->key_id != key_id) return nullptr;
   (*found)->used_at = clock_();
@@ -53,6 +54,7 @@ std::shared_ptr<Session> Sessions::find(std::string_view key_id, std::string_vie
 
 void Sessions::end(const std::shared_ptr<Session>& session) {
   std::erase(sessions_, session);
+  session->is_over = true;
   for (const auto& [id, call] : session->calls) call->cancel();
 }
 
@@ -64,8 +66,11 @@ void Sessions::drop(std::list<std::shared_ptr<Session>>::iterator at) {
 
 void Sessions::sweep() {
   const auto limit = clock_() - kSessionIdle;
-  while (!sessions_.empty() && sessions_.front()->used_at < limit && sessions_.front()->calls.empty())
-    drop(sessions_.begin());
+  for (auto at = sessions_.begin(); at != sessions_.end() && (*at)->used_at < limit;) {
+    const auto next = std::next(at);
+    if ((*at)->calls.empty()) drop(at);
+    at = next;
+  }
 }
 
 }  // namespace brig::api::mcp

@@ -51,6 +51,7 @@ struct Session {
   std::string sandbox_id;                              ///< its own; empty before the first use. It may have ended
   std::map<std::string, std::shared_ptr<Call>> calls;  ///< that run, by the request's id as JSON
   std::chrono::steady_clock::time_point used_at;
+  bool is_over = false;  ///< what is made for it from now on is for nobody
 };
 
 class Sessions {
@@ -68,7 +69,6 @@ class Sessions {
   std::shared_ptr<Session> find(std::string_view key_id, std::string_view id);
   /// Forgets it, and cancels what runs.
   void end(const std::shared_ptr<Session>& session);
-  [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
  private:
   void sweep();

@@ -16,6 +16,9 @@ namespace {
 namespace bj = boost::json;
 
 constexpr std::size_t kListedMax = 100;
+constexpr const char* kSessionEnded = "its MCP session ended";
+
+Error session_over() { return {Code::kCancelled, "the MCP session ended meanwhile"}; }
 
 }  // namespace
 
@@ -75,7 +78,7 @@ Task<> Toolbox::clear(std::string key_id, std::string sandbox_id) {
   owner.id = std::move(key_id);
   const auto sandbox = sandboxes_.find(owner, sandbox_id);
   if (!sandbox) co_return Result<>();
-  co_return co_await sandboxes_.kill(*sandbox, "its MCP session ended");
+  co_return co_await sandboxes_.kill(*sandbox, kSessionEnded);
 }
 
 Task<std::shared_ptr<sandboxes::Sandbox>> Toolbox::make(const Asked& asked, bj::object wish) {
@@ -107,6 +110,7 @@ Task<Toolbox::Place> Toolbox::place(const Asked& asked, std::string sandbox_id, 
   }
   Making making(*this, asked.session->id);
   CO_TRY_VOID(co_await making.come());
+  if (asked.session->is_over) co_return session_over();
   std::string& own = asked.session->sandbox_id;
   if (!own.empty()) {
     if (auto found = sandboxes_.find(asked.caller.key, own); found && !(*found)->life().is_ended())
@@ -114,6 +118,10 @@ Task<Toolbox::Place> Toolbox::place(const Asked& asked, std::string sandbox_id, 
   }
   const bool is_second = !own.empty();
   CO_TRY(const auto made, co_await make(asked, {}));
+  if (asked.session->is_over) {  // whoever ended it found no sandbox to end
+    CO_TRY_VOID(co_await sandboxes_.kill(made, kSessionEnded));
+    co_return session_over();
+  }
   own = made->spec().id;
   co_return Place{.sandbox = made,
                   .use = made->use(),

@@ -21,6 +21,7 @@ constexpr std::string_view kPathIs = "Absolute, or relative to the working folde
 
 constexpr std::size_t kNameMax = 128;
 constexpr std::size_t kPathMax = 4096;
+constexpr std::int64_t kTtlMost = 31'536'000;  ///< seconds: a year
 
 struct Named {
   std::string_view name;
@@ -41,7 +42,12 @@ bj::object text_of(std::string_view description) {
   return {{"type", "string"}, {"description", std::string(description)}};
 }
 
-bj::object number_of(std::string_view description, std::int64_t least, std::int64_t most) {
+/// Seconds: less is no time that could be kept.
+constexpr double kLeast = 0.001;
+/// As policy/schema.cc has it.
+constexpr double kProcessorsLeast = 0.05;
+
+bj::object number_of(std::string_view description, double least, std::int64_t most) {
   return {{"type", "number"}, {"description", std::string(description)}, {"minimum", least}, {"maximum", most}};
 }
 
@@ -77,17 +83,17 @@ bj::object run_code(std::string_view prompt) {
   bj::object language = text_of("The language of the code; python if left out");
   language["enum"] = languages_with_contexts();
   std::string description =
-      "Runs code in a sealed sandbox and returns what it prints, the value of its last expression, errors, and plots "
-      "as "
-      "pictures. Variables, imports and files stay from call to call, as in a notebook; each language has its own "
-      "variables. Code that fails changes nothing but what it had done until then: mend it and run it again.\n\n" +
+      "Runs code in a sealed sandbox and returns what it prints, the value of its last expression, errors, and "
+      "plots as pictures. Variables, imports and files stay from call to call, as in a notebook; each language has "
+      "its own variables. Code that fails changes nothing but what it had done until then: mend it and run it "
+      "again.\n\n" +
       std::string(prompt);
   return tool("run_code", "Run code", std::move(description),
               {{"code", text_of("The source text")},
                {"language", std::move(language)},
                {"timeout_seconds",
-                number_of("Interrupt it after this time, keeping variables; the sandbox's own limit if left out", 0,
-                          kTimeoutMost)},
+                number_of("Interrupt it after this time, keeping variables; the sandbox's own limit if left out",
+                          kLeast, kTimeoutMost)},
                {"sandbox_id", text_of(kSandboxId)}},
               {"code"}, Effect::kAdds);
 }
@@ -100,7 +106,7 @@ bj::object run_command() {
       "ask for input. What it leaves running in the background goes on until the sandbox ends.",
       {{"command", text_of("The line, e.g. \"grep -rn TODO src | head\"")},
        {"cwd", text_of("Where it runs; the working folder if left out")},
-       {"timeout_seconds", number_of("Kill it after this time", 0, kTimeoutMost)},
+       {"timeout_seconds", number_of("Kill it after this time", kLeast, kTimeoutMost)},
        {"sandbox_id", text_of(kSandboxId)}},
       {"command"}, Effect::kAdds);
 }
@@ -145,9 +151,9 @@ bj::object create_sandbox() {
               "ends by itself when it is not used for a while.",
               {{"template", text_of("What it is made from; \"host\" if left out")},
                {"memory_mb", integer_of("Memory, with the files it writes", 16, std::int64_t{1} << 24)},
-               {"cpus", number_of("Processors", 0, 1024)},
-               {"timeout_seconds", number_of("The time limit of one run that names none", 0, kTimeoutMost)},
-               {"ttl_seconds", number_of("It ends after this time, whatever happens", 1, 31'536'000)}},
+               {"cpus", number_of("Processors", kProcessorsLeast, 1024)},
+               {"timeout_seconds", number_of("The time limit of one run that names none", kLeast, kTimeoutMost)},
+               {"ttl_seconds", number_of("It ends after this time, whatever happens", 1, kTtlMost)}},
               {}, Effect::kAdds);
 }
 
@@ -176,7 +182,7 @@ Result<std::optional<double>> seconds(const Reader& at, std::string_view key, do
   const auto found = TRY(at.find(key));
   if (!found || found->is_null()) return std::optional<double>();
   const double value = TRY(found->number());
-  if (!(value >= 0.001 && value <= most))
+  if (!(value >= kLeast && value <= most))
     return found->error("seconds from 0.001 to " + std::to_string(static_cast<std::int64_t>(most)) + " are expected");
   return std::optional(value);
 }
@@ -217,7 +223,7 @@ Result<bj::object> wish_of(const Reader& at) {
     wish["limits"] =
         bj::object{{"timeout", std::to_string(static_cast<std::int64_t>(std::max(1.0, *limit * 1000))) + "ms"}};
   }
-  if (const auto ttl = TRY(seconds(at, "ttl_seconds", 31'536'000))) wish["ttl_seconds"] = *ttl;
+  if (const auto ttl = TRY(seconds(at, "ttl_seconds", kTtlMost))) wish["ttl_seconds"] = *ttl;
   return wish;
 }
 
@@ -258,10 +264,9 @@ bj::array describe_tools(std::string_view prompt) {
 
 std::string_view instructions() {
   return "Brig runs code in sealed, throw-away sandboxes: no network, no secrets, limits on time, memory and output. "
-         "Use "
-         "run_code for computations, data and plots, run_command for programs, write_file to bring data in. Without a "
-         "sandbox_id the tools use this conversation's own sandbox, made at the first use. Where a result names a "
-         "sandbox_id, pass it on to go on in the same sandbox.";
+         "Use run_code for computations, data and plots, run_command for programs, write_file to bring data in. "
+         "Without a sandbox_id the tools use this conversation's own sandbox, made at the first use. Where a result "
+         "names a sandbox_id, pass it on to go on in the same sandbox.";
 }
 
 Result<Arguments> read_arguments(Tool tool, const bj::value& given) {

@@ -12,6 +12,7 @@
 #include <boost/json/value.hpp>
 
 #include "answer.h"
+#include "api/mcp/message.h"
 #include "async/timer.h"
 #include "base/base64.h"
 #include "json/json.h"
@@ -85,6 +86,14 @@ Result<> McpBridge::say_error(const std::string& line, int code, const std::stri
                                     {"error", bj::object{{"code", code}, {"message", sentence}}}}));
 }
 
+/// A message as it is, anything else as what it means for whoever asked by `line`.
+Result<> McpBridge::say_answer(const std::string& body, int status, const std::string& line) {
+  if (body.empty()) return {};
+  const auto answer = json::parse(body, {.max_bytes = kAnswerMax, .max_depth = 64});
+  if (answer && answer->is_object() && answer->as_object().contains("jsonrpc")) return say(body);
+  return say_error(line, kInternalError, error_of(status, body).message());
+}
+
 Task<std::unique_ptr<http::Response>> McpBridge::post(const std::string& line) {
   http::Headers headers = remote_.headers();
   headers.add("Content-Type", "application/json");
@@ -96,7 +105,6 @@ Task<std::unique_ptr<http::Response>> McpBridge::post(const std::string& line) {
 }
 
 Task<> McpBridge::open() {
-  session_.clear();
   const std::string begin = json::write(
       bj::object{{"jsonrpc", "2.0"},
                  {"id", "brig"},
@@ -108,9 +116,21 @@ Task<> McpBridge::open() {
   if (!response) co_return std::move(response).error().context("reach the daemon");
   CO_TRY(const std::string body, co_await (*response)->read_body(kAnswerMax));
   if ((*response)->status() != 200) co_return error_of((*response)->status(), body);
-  session_ = (*response)->headers().get("Mcp-Session-Id");
-  if (session_.empty()) co_return Error(Code::kUnsupported, "the daemon speaks no MCP: is it older than this program?");
+  std::string opened((*response)->headers().get("Mcp-Session-Id"));
+  if (opened.empty()) co_return Error(Code::kUnsupported, "the daemon speaks no MCP: is it older than this program?");
+  session_ = std::move(opened);
   co_return Result<>();
+}
+
+/// A session in place of `lost`: one for all whose calls were refused at once.
+Task<> McpBridge::reopen(std::string lost) {
+  while (is_reopening_) CO_TRY_VOID(co_await settled_.wait());
+  if (session_ != lost) co_return Result<>();
+  is_reopening_ = true;
+  auto opened = co_await open();
+  is_reopening_ = false;
+  settled_.notify();
+  co_return opened;
 }
 
 Task<> McpBridge::close() {
@@ -134,23 +154,19 @@ Task<> McpBridge::print_answer(http::Response& response, const std::string& line
     }
   }
   CO_TRY(const std::string body, co_await response.read_body(kAnswerMax));
-  if (body.empty()) co_return Result<>();
-  const auto answer = json::parse(body, {.max_bytes = kAnswerMax, .max_depth = 64});
-  if (answer && answer->is_object() && answer->as_object().contains("jsonrpc")) co_return say(body);
-  co_return say_error(line, kInternalError, error_of(response.status(), body).message());
+  co_return say_answer(body, response.status(), line);
 }
 
 Task<> McpBridge::forward(std::string line) {
   const auto self = shared_from_this();
+  const std::string session = session_;
   auto response = co_await post(line);
-  if (response && (*response)->status() == 404 && !session_.empty()) {
-    // A session that the daemon has forgotten, and not a method that it does not know: those are answered in words.
+  if (response && (*response)->status() == 404 && !session.empty()) {
+    // A session that the daemon has forgotten, and not a method that it does not know: that is the caller's to hear.
     CO_TRY(const std::string body, co_await (*response)->read_body(kAnswerMax));
-    if (body.find("no such session") == std::string::npos) {
-      CO_TRY_VOID(say(body));
-      co_return Result<>();
-    }
-    auto opened = co_await open();
+    if (text_at(member(member(object_of(body), "error"), "data"), "reason") != api::mcp::kNoSession)
+      co_return say_answer(body, 404, line);
+    auto opened = co_await reopen(session);
     if (!opened) co_return say_error(line, kInternalError, opened.error().message());
     response = co_await post(line);
   }

@@ -24,17 +24,19 @@ class McpBridge final : public std::enable_shared_from_this<McpBridge> {
   Task<> close();
 
  private:
-  struct Answer;
   Task<> read_all();
   Task<> forward(std::string line);
   Task<std::unique_ptr<http::Response>> post(const std::string& line);
   Task<> print_answer(http::Response& response, const std::string& line);
   Task<> idle();
+  Task<> reopen(std::string lost);
   static Result<> say(std::string line);
+  static Result<> say_answer(const std::string& body, int status, const std::string& line);
   static Result<> say_error(const std::string& line, int code, const std::string& sentence);
 
   Remote& remote_;
   std::string session_;
+  bool is_reopening_ = false;
   Notifier settled_;
   TaskGroup tasks_;
 };

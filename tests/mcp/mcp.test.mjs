@@ -235,10 +235,10 @@ describe("bad input", () => {
   });
 });
 
-/// `brig mcp` without a daemon that is named: lines in, lines out.
+/// `brig mcp`: lines in, lines out. Without a daemon that is named it has one of its own.
 class Bridge {
-  constructor() {
-    this.child = spawn(BRIG, ["mcp"], { env: { PATH, HOME }, stdio: ["pipe", "pipe", "inherit"] });
+  constructor(env = {}) {
+    this.child = spawn(BRIG, ["mcp"], { env: { PATH, HOME, ...env }, stdio: ["pipe", "pipe", "inherit"] });
     this.ended = once(this.child, "exit");
     this.lines = [];
     this.rest = "";
@@ -271,6 +271,35 @@ const lives = (pid) => {
     return false;
   }
 };
+
+test("brig mcp goes on in a new session when the daemon has forgotten its own", async () => {
+  const begin = (id) => JSON.stringify({ jsonrpc: "2.0", id, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: info } });
+  const bridge = new Bridge({ BRIG_API_URL, BRIG_API_KEY });
+  assert.equal((await bridge.ask(begin(1))).result.serverInfo.name, "brig");
+  const sessions = [];
+  try {
+    for (let n = 0; n < 64; ++n) { // as many as a key has: the bridge's was unused for longest
+      const answer = await fetch(endpoint, { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: begin(1) });
+      assert.equal(answer.status, 200);
+      sessions.push(answer.headers.get("mcp-session-id"));
+    }
+    const asked = Array.from({ length: 8 }, (_, n) => `${JSON.stringify({ jsonrpc: "2.0", id: 100 + n, method: "tools/list" })}\n`);
+    bridge.child.stdin.write(asked.join(""));
+    await until("eight answers", () => bridge.lines.length === 9);
+    assert.deepEqual(bridge.lines.slice(1).filter((line) => line.result?.tools?.length !== 8), []);
+    // One for all eight: those that were opened before it are there but for one.
+    const left = [];
+    for (const session of sessions) {
+      const list = { method: "POST", headers: { "Content-Type": "application/json", ...headers, "Mcp-Session-Id": session }, body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' };
+      left.push((await fetch(endpoint, list)).status);
+    }
+    assert.deepEqual(left, [404, ...Array(63).fill(200)]);
+  } finally {
+    for (const session of sessions) await fetch(endpoint, { method: "DELETE", headers: { ...headers, "Mcp-Session-Id": session } });
+    bridge.child.stdin.end();
+  }
+  assert.deepEqual(await bridge.ended, [0, null]);
+});
 
 describe("brig mcp with a daemon of its own", () => {
   const begin = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}';

@@ -41,7 +41,8 @@ std::optional<int> parse(const Words& words, ContextOptions& o) {
   options.option("--context", o.context, "NAME", "or SANDBOX/CONTEXT: one that there is, by its ids");
   options.positional("FILE", o.source.file, "the code, or - to read it from the standard input");
   options.option("-c,--code", o.source.code, "CODE", "the code");
-  options.option("-l,--lang", o.source.language, "LANGUAGE", "python, javascript or bash (else by the file's name)");
+  options.option("-l,--lang", o.source.language, "LANGUAGE",
+                 "python, javascript, typescript, java or bash (else by the file's name)");
   options.option("--template", o.template_name, "NAME", "what the sandbox is made from, if it is made now (host)");
   options.option("--timeout", o.timeout, "TIME", "how long the code may run; what it has changed until then stays");
   options.option("--out", o.out, "DIR", "where figures are saved (figures)");
@@ -62,11 +63,11 @@ Result<std::string> sandbox_named(Remote& remote, const ContextOptions& o) {
   const bj::value* items = page.is_object() ? page.as_object().if_contains("items") : nullptr;
   if (items != nullptr && items->is_array() && !items->as_array().empty()) {
     const bj::value& oldest = items->as_array().back();  // the newest comes first
-    if (oldest.is_object()) return text_at(oldest.as_object(), "id");
+    return id_of(oldest);
   }
   bj::object body{{"idle_seconds", kIdleSeconds}, {"metadata", bj::object{{kLabel, o.name}}}};
   if (o.template_name) body["template"] = *o.template_name;
-  return text_at(TRY(remote.ask("POST", "/v1/sandboxes", &body)).as_object(), "id");
+  return id_of(TRY(remote.ask("POST", "/v1/sandboxes", &body)));
 }
 
 Result<Place> find_place(Remote& remote, const ContextOptions& o, std::string_view language) {
@@ -78,12 +79,12 @@ Result<Place> find_place(Remote& remote, const ContextOptions& o, std::string_vi
   if (items != nullptr && items->is_array()) {
     for (const bj::value& one : items->as_array()) {
       if (!one.is_object() || text_at(one.as_object(), "language") != language) continue;
-      place.context = text_at(one.as_object(), "id");
+      place.context = TRY(id_of(one));
       return place;
     }
   }
   const bj::object wanted{{"language", language}};
-  place.context = text_at(TRY(remote.ask("POST", path_of(place.sandbox, "/contexts"), &wanted)).as_object(), "id");
+  place.context = TRY(id_of(TRY(remote.ask("POST", path_of(place.sandbox, "/contexts"), &wanted))));
   return place;
 }
 

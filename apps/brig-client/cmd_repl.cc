@@ -44,7 +44,7 @@ std::optional<int> parse(const Words& words, ReplOptions& o) {
                        "interrupts, Ctrl-D ends. Reads a pipe as well; then the exit code is 1 if something failed.\n"
                        "The sandbox is one of the daemon that is named; without one, of a daemon of its own, and ends "
                        "with it.");
-  options.option("-l,--lang", o.language, "LANGUAGE", "python (the default), javascript or bash");
+  options.option("-l,--lang", o.language, "LANGUAGE", "python (the default), javascript, typescript, java or bash");
   options.option("--sandbox", o.sandbox, "ID", "one that there is, which goes on afterwards; else a new one");
   options.option("--template", o.template_name, "NAME", "of the new one (host)");
   options.option("--memory", o.memory, "SIZE", "of the new one");
@@ -151,7 +151,7 @@ Result<std::string> sandbox_of(Remote& remote, const ReplOptions& o) {
   bj::object body{{"idle_seconds", kIdleSeconds}};
   if (o.template_name) body["template"] = *o.template_name;
   if (o.memory) body["limits"] = bj::object{{"memory", *o.memory}};
-  return text_at(TRY(remote.ask("POST", "/v1/sandboxes", &body)).as_object(), "id");
+  return id_of(TRY(remote.ask("POST", "/v1/sandboxes", &body)));
 }
 
 Result<int> converse(Remote& remote, const ReplOptions& o, const service::Language& language,
@@ -159,8 +159,7 @@ Result<int> converse(Remote& remote, const ReplOptions& o, const service::Langua
   const std::string sandbox = TRY(sandbox_of(remote, o));
   const auto talk = [&]() -> Result<int> {
     const bj::object wanted{{"language", std::string(language.name)}};
-    const auto context = TRY(remote.ask("POST", path_of(sandbox, "/contexts"), &wanted));
-    const std::string id = text_at(context.as_object(), "id");
+    const std::string id = TRY(id_of(TRY(remote.ask("POST", path_of(sandbox, "/contexts"), &wanted))));
     Cells cells(remote, sandbox, id, o.out.value_or("figures"));
     Repl repl(remote, cells, language, timeout);
     auto served = run(remote.io(), repl.serve());

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """brig repl and brig run --context: interpreters that keep their state, at the command line."""
+import contextlib
+import http.server
 import os
 import pty
 import signal
 import subprocess
 import tempfile
+import threading
 import unittest
 
 import service
@@ -12,6 +15,32 @@ from service import BRIG, PATIENCE, Daemon, wait_until
 
 PICTURE = ("import base64\nclass P:\n    def _repr_png_(self): return base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+"
            "M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')\n")
+
+
+@contextlib.contextmanager
+def no_daemon(answer):
+    """The address of a server that says `answer` to everything."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def reply(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+        do_GET = do_POST = do_DELETE = reply
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield "http://127.0.0.1:%d" % server.server_address[1]
+        finally:
+            server.shutdown()
 
 
 @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
@@ -141,6 +170,15 @@ class Interpreters(unittest.TestCase):
         ran = self.brig("run", "--context", "a", "-c", "1", environment=nowhere)
         self.assertEqual(ran.returncode, 125)
         self.assertIn("reach the daemon", ran.stderr)
+
+    def test_what_is_no_daemon_is_said_to_be_none(self):
+        for answer in (b"[]", b"{}", b'{"id": 7}', b""):
+            with self.subTest(answer), no_daemon(answer) as url:
+                environment = {**self.environment, "BRIG_API_URL": url}
+                for words in (["repl"], ["repl", "--sandbox", "s1"], ["run", "--context", "a", "-c", "1"]):
+                    ran = self.brig(*words, environment=environment)
+                    self.assertEqual(ran.returncode, 125, (words, ran.stderr))
+                    self.assertIn("names no id", ran.stderr)
 
     def test_whoever_is_stopped_has_the_cell_interrupted(self):
         child = subprocess.Popen([BRIG, "run", "--context", "stopped", "-c", "n = 1\nprint('go', flush=True)\nimport time\ntime.sleep(600)"],

@@ -11,9 +11,6 @@
 
 namespace brig::templates {
 
-/// The descriptor that orders come through.
-inline constexpr int kOrdersFd = 3;
-
 /// What no daemon gets more of, whatever it orders.
 struct BuilderLimits {
   std::size_t at_once = 1;

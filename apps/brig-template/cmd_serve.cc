@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "builder.h"
 #include "commands.h"
+#include "image/order.h"
 #include "sys/seqpacket.h"
 
 namespace brig::templates {
@@ -36,14 +37,14 @@ int cmd_serve(const Words& words) {
   options.option("--input", input, "SIZE", "The largest input of one");
   options.option("--time", time, "TIME", "The longest that one takes");
   if (const auto code = options.parse(words)) return *code;
-  const bool is_ours =
-      ::fcntl(kOrdersFd, F_SETFD, FD_CLOEXEC) == 0 && sys::is_unix_socket(FdRef(kOrdersFd), SOCK_SEQPACKET);
+  const bool is_ours = ::fcntl(image::kOrdersFd, F_SETFD, FD_CLOEXEC) == 0 &&
+                       sys::is_unix_socket(FdRef(image::kOrdersFd), SOCK_SEQPACKET);
   if (!is_ours) return cli::usage_error("template serve is started by brig serve; it has nothing to offer to people");
   const auto limits = limits_of(at_once.value_or(""), input.value_or(""), time.value_or(""));
   if (!limits) return cli::usage_error(limits.error().message());
   auto store = open_store(folder);
   if (!store) return cli::usage_error(store.error().message());
-  const auto served = make_for_daemon(Fd(kOrdersFd), *std::move(store), *limits);
+  const auto served = make_for_daemon(Fd(image::kOrdersFd), *std::move(store), *limits);
   return served ? 0 : fail(served.error());
 }
 

@@ -21,6 +21,7 @@
 #include "../brig/options.h"
 #include "base/units.h"
 #include "daemon.h"
+#include "image/order.h"
 #include "runtimes/oci/oci_runtime.h"
 #include "runtimes/process/launch.h"
 #include "sys/confine.h"
@@ -44,8 +45,6 @@ constexpr int kBuilderPatienceMs = 3000;
 /// What the daemon asks for.
 constexpr std::byte kLauncherPlease{1};
 constexpr std::byte kBuilderPlease{2};
-/// The descriptor that brig-template takes orders through (apps/brig-template/builder.h).
-constexpr int kOrdersFd = 3;
 
 struct Identity {
   uid_t uid = 0;
@@ -172,6 +171,9 @@ class Keeper {
   Result<int> be_daemon(Inheritance inheritance);
   Result<Fd> start_launcher();
   Result<Fd> start_builder();
+  Result<Fd> replace_launcher();
+  Result<Fd> replace_builder();
+  Result<Fd> replace(std::span<const std::byte> please);
   void end_builder();
   [[nodiscard]] std::string why_no_builder() const;
   Result<int> watch();
@@ -221,7 +223,7 @@ Result<Fd> Keeper::start_builder() {
   auto [ours, theirs] = TRY(sys::seqpacket_pair());
   const Fd null = TRY(sys::open("/dev/null", O_RDWR));
   const std::vector<sys::Inherited> fds{
-      {null.ref(), 0}, {null.ref(), 1}, {FdRef(STDERR_FILENO), 2}, {theirs.ref(), kOrdersFd}};
+      {null.ref(), 0}, {null.ref(), 1}, {FdRef(STDERR_FILENO), 2}, {theirs.ref(), image::kOrdersFd}};
   const std::vector<std::string> arguments{"serve",
                                            "--templates-dir",
                                            settings_.templates_dir.text(),
@@ -352,7 +354,29 @@ Result<std::optional<int>> Keeper::on_daemon_end() {
   return std::optional<int>();
 }
 
-/// One byte: a launcher or a builder, please.
+Result<Fd> Keeper::replace_launcher() {
+  if (launcher_.is_running()) {
+    (void)launcher_.kill(SIGTERM);
+    (void)launcher_.wait();
+  }
+  return start_launcher().context("no launcher");
+}
+
+Result<Fd> Keeper::replace_builder() {
+  if (builder_.is_running()) {
+    (void)builder_.kill(SIGKILL);
+    (void)builder_.wait();
+  }
+  return start_builder().context("no builder");
+}
+
+/// What one byte asks for. The daemon reads what strangers send: nothing is started, or ended, for anything else.
+Result<Fd> Keeper::replace(std::span<const std::byte> please) {
+  if (please.size() == 1 && please.front() == kLauncherPlease) return replace_launcher();
+  if (please.size() == 1 && please.front() == kBuilderPlease) return replace_builder();
+  return Error(Code::kInvalidArgument, "the daemon asked its keeper for something unknown");
+}
+
 Result<> Keeper::on_request() {
   std::array<std::byte, 8> buffer;
   const auto message = sys::receive_message(daemon_socket_.ref(), buffer);
@@ -360,16 +384,10 @@ Result<> Keeper::on_request() {
     (void)::poll(nullptr, 0, 10);
     return {};
   }
-  const bool wants_builder = buffer.front() == kBuilderPlease;
-  sys::Child& old = wants_builder ? builder_ : launcher_;
-  if (old.is_running()) {
-    (void)old.kill(wants_builder ? SIGKILL : SIGTERM);
-    (void)old.wait();
-  }
   const std::byte answer{1};
-  const auto requests = wants_builder ? start_builder() : start_launcher();
+  const auto requests = replace(std::span(buffer).first(message->size));
   if (!requests) {  // of processes or memory there may be more in a moment; the daemon asks again
-    cli::complain(std::string(wants_builder ? "no builder: " : "no launcher: ") + requests.error().message());
+    cli::complain(requests.error().message());
     (void)sys::send_message(daemon_socket_.ref(), std::span(&answer, 1));
     return {};
   }

@@ -41,6 +41,9 @@ struct News {
   bool operator==(const News&) const = default;
 };
 
+/// Where the process that makes templates finds its end when it is started.
+inline constexpr int kOrdersFd = 3;
+
 inline constexpr std::size_t kTalkBytesMost = std::size_t{60} << 10;  ///< of one message
 inline constexpr std::size_t kNewsLineMost = 400;
 inline constexpr std::size_t kNewsSentenceMost = 2000;

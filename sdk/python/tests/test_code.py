@@ -189,8 +189,13 @@ class Live(LiveCase):
                 self.assertEqual(await sandbox.list_code_contexts(), [context])
                 execution = await sandbox.run_code("print('x'); kept = 6; kept * 7", context=context, on_stdout=hear)
                 self.assertEqual((execution.text, "".join(heard)), ("42", "x\n"))
-                waiting = asyncio.create_task(sandbox.run_code("import time; time.sleep(600)", context=context))
-                await asyncio.sleep(0.3)
+                begun = asyncio.Event()
+
+                async def note(_):
+                    begun.set()
+
+                waiting = asyncio.create_task(sandbox.run_code("import time; print('begun'); time.sleep(600)", context=context, on_stdout=note))
+                await asyncio.wait_for(begun.wait(), 60)
                 waiting.cancel()
                 self.assertEqual((await sandbox.run_code("kept", context=context)).text, "6")
                 await sandbox.interrupt_code_context(context)

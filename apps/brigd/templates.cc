@@ -1,5 +1,6 @@
 #include "templates.h"
 
+#include "api/common/template_choice.h"
 #include "image/digest.h"
 
 namespace brig::daemon {
@@ -8,8 +9,7 @@ sandboxes::Options with_templates(sandboxes::Options options, const image::Catal
   options.find_template = [&catalog](const std::string& name, std::string_view key_id) -> Result<runtime::RootImage> {
     if (name == runtime::RootImage().name) return runtime::RootImage();
     image::Template found = TRY(catalog.find(name));
-    if (!image::may_see(found.manifest, key_id))
-      return Error(Code::kNotFound, "there is no template \"" + name + "\" here (GET /v1/templates lists them)");
+    if (!image::may_see(found.manifest, key_id)) return api::no_template(name);
     return runtime::RootImage{
         .name = name, .digest = std::string(image::hex_of(found.manifest.digest)), .file = std::move(found.file)};
   };

@@ -142,8 +142,10 @@ Result<> check_template_name(std::string_view name) {
                    "start with a letter or a digit");
 }
 
+bool is_everybodys(const Manifest& manifest) { return manifest.owner.empty() || manifest.owner == kDaemonOwner; }
+
 bool may_see(const Manifest& manifest, std::string_view owner) {
-  return manifest.owner.empty() || manifest.owner == kDaemonOwner || manifest.owner == owner || owner == kDaemonOwner;
+  return is_everybodys(manifest) || manifest.owner == owner || owner == kDaemonOwner;
 }
 
 bool is_owner(std::string_view text) {

@@ -94,6 +94,8 @@ inline constexpr std::size_t kOwnerMost = 64;
 /// Owner of what was made through the daemon's own Unix socket. It is everybody's to use, as what the machine's owner
 /// makes with `brig template`, and the daemon's to replace.
 inline constexpr std::string_view kDaemonOwner = "local";
+/// Whether it is no key's own: every key may see it.
+[[nodiscard]] bool is_everybodys(const Manifest& manifest);
 /// Whether the holder of the key `owner` may see and use a template: what belongs to another key is nobody else's.
 [[nodiscard]] bool may_see(const Manifest& manifest, std::string_view owner);
 /// [a-z0-9_-], 1 to kOwnerMost.

@@ -11,6 +11,7 @@
 #include "async/timer.h"
 #include "base/base64.h"
 #include "base/text.h"
+#include "policy/processors.h"
 #include "runtime/ending.h"
 #include "runtime/judge.h"
 #include "runtime/walls.h"
@@ -335,7 +336,7 @@ std::vector<std::string> environment_of(const policy::Policy& policy) {
       {"PYTHONDONTWRITEBYTECODE", "1"},  // nobody imports it a second time, and it would be collected as output
       // Else numpy has a thread and a buffer of 32 MB for each processor of the host, and where the memory of one
       // process is limited, OpenBLAS tries for ever to get them.
-      {"OPENBLAS_NUM_THREADS", std::to_string(std::max(1U, (policy.limits.cpu_millis + 999) / 1000))},
+      {"OPENBLAS_NUM_THREADS", std::to_string(policy::processors_of(policy.limits))},
   };
   if (!policy.libraries.use.empty()) variables.push_back({"PYTHONPATH", std::string(policy::kLibrariesFolder)});
   for (const policy::Variable& variable : policy.environment) {

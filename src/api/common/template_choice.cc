@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "image/own_name.h"
 
 namespace brig::api {
 
@@ -13,7 +14,7 @@ Error no_template(std::string_view name) {
 Result<ChosenTemplate> choose_template(const std::optional<image::Catalog>& catalog, const store::Key& key,
                                        const std::string& name, std::span<const std::string_view> aliases) {
   ChosenTemplate chosen{.name = name, .defaults = {}};
-  if (name == kHostTemplate) return chosen;
+  if (name == image::kHostName) return chosen;
   auto found = catalog ? catalog->find(name) : Result<image::Template>(no_template(name));
   if (found && !image::may_see(found->manifest, key.id)) found = no_template(name);
   if (found) {
@@ -21,7 +22,7 @@ Result<ChosenTemplate> choose_template(const std::optional<image::Catalog>& cata
     return chosen;
   }
   if (found.error().code() == Code::kNotFound && std::ranges::find(aliases, name) != aliases.end()) {
-    chosen.name = kHostTemplate;
+    chosen.name = image::kHostName;
     return chosen;
   }
   return std::move(found).error();

@@ -11,8 +11,6 @@
 
 namespace brig::api {
 
-inline constexpr std::string_view kHostTemplate = "host";  ///< the machine's own /usr
-
 struct ChosenTemplate {
   std::string name;
   image::Defaults defaults;

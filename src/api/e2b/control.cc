@@ -10,8 +10,10 @@
 #include "api/v1/read.h"
 #include "base/text.h"
 #include "image/manifest.h"
+#include "image/own_name.h"
 #include "json/json.h"
 #include "policy/parse.h"
+#include "policy/processors.h"
 #include "policy/scratch.h"
 #include "policy/validate.h"
 #include "store/ids.h"
@@ -67,7 +69,7 @@ Result<ChosenTemplate> find_template(const std::optional<image::Catalog>& templa
   const std::string name(id.substr(0, colon));
   // Each template here is of one make.
   if (tag != "default" && tag != "latest") return no_template(id);
-  if (name != kHostTemplate && !image::is_template_name(name)) return no_template(id);
+  if (name != image::kHostName && !image::is_template_name(name)) return no_template(id);
   // What E2B's clients ask for who ask for nothing: there is always something to give them.
   static constexpr std::array<std::string_view, 2> kAliases{"base", kCodeInterpreter};
   if (name != "code-interpreter-v1") return choose_template(templates, key, name, kAliases);
@@ -140,7 +142,7 @@ bj::object Control::listed_json(const Sandbox& sandbox) {
           {"startedAt", format(sandbox.created_at())},
           {"endAt", format(lives_.end_of(sandbox).value_or(kNever))},
           {"state", state_of(sandbox)},
-          {"cpuCount", std::max(1U, (limits.cpu_millis + 999) / 1000)},
+          {"cpuCount", policy::processors_of(limits)},
           {"memoryMB", limits.memory.count >> 20},
           {"diskSizeMB", limits.disk.count >> 20},
           {"envdVersion", kEnvdVersion},
@@ -201,11 +203,7 @@ Task<> Control::connect(http::Exchange& exchange) {
   CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
   CO_TRY(const ConnectBody wanted, read_connect(body));
   const bool was_paused = found.sandbox->life().state() == State::kPaused;
-  if (lives_.find(found.sandbox->spec().id) == nullptr) {
-    // Made through another door: nobody has said that its ports are public.
-    Life life{.timeout = wanted.timeout, .network = {.is_public = false}};
-    lives_.begin(found.sandbox, std::move(life));
-  }
+  lives_.begun(found.sandbox);
   if (was_paused) CO_TRY_VOID(co_await lives_.resume(found.sandbox, wanted.timeout));
   else CO_TRY_VOID(co_await lives_.set_timeout(found.sandbox, wanted.timeout, true));
   co_return co_await exchange.send_json(was_paused ? 201 : 200,
@@ -223,8 +221,7 @@ Task<> Control::resume(http::Exchange& exchange) {
 Task<> Control::get(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
   const Sandbox& sandbox = *found.sandbox;
-  const Life* known = lives_.find(sandbox.spec().id);
-  const Life life = known != nullptr ? *known : Life{.network = {.is_public = false}};
+  const Life life = lives_.of(sandbox);
   bj::object object = listed_json(sandbox);
   for (const auto& [name, value] : access_json(exchange, sandbox)) object[name] = value;
   object["allowInternetAccess"] = false;
@@ -306,9 +303,8 @@ Task<> Control::pause(http::Exchange& exchange) {
 Task<> Control::set_network(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
   CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
-  Life* life = lives_.find(found.sandbox->spec().id);
-  CO_TRY(Network network, read_network_update(body, life != nullptr ? life->network : Network{.is_public = false}));
-  if (life != nullptr) life->network = std::move(network);
+  CO_TRY(Network network, read_network_update(body, lives_.of(*found.sandbox).network));
+  lives_.begun(found.sandbox).network = std::move(network);
   co_return co_await exchange.send(204, {}, {});
 }
 

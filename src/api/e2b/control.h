@@ -77,6 +77,7 @@ class Control {
 
   // control_templates.cc
   void add_template_routes(http::Router& router);
+  [[nodiscard]] Result<image::Manifest> manifest_of(const ChosenTemplate& chosen) const;
   Task<> list_templates(http::Exchange& exchange);
   Task<> get_template(http::Exchange& exchange);
   Task<> find_alias(http::Exchange& exchange);

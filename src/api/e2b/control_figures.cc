@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "json/json.h"
+#include "policy/processors.h"
 
 namespace brig::api::e2b {
 namespace {
@@ -37,7 +38,7 @@ Task<std::optional<Sample>> measure(std::shared_ptr<sandboxes::Sandbox> sandbox,
 bj::object sample_json(const Sample& sample, const policy::Limits& limits) {
   return {{"timestamp", format(sample.at)},
           {"timestampUnix", milliseconds_since_1970(sample.at) / 1000},
-          {"cpuCount", std::max(1U, (limits.cpu_millis + 999) / 1000)},
+          {"cpuCount", policy::processors_of(limits)},
           {"cpuUsedPct", sample.cpu_percent},
           {"memUsed", sample.memory.count},
           {"memTotal", limits.memory.count},

@@ -46,6 +46,10 @@ Result<> check_name(std::string_view name) {
                "$.name: small letters, digits, \"-\", \"_\" and \".\" are expected, and no tag but \"default\"");
 }
 
+bj::object error_item(int status, std::string_view why) {
+  return {{"error", bj::object{{"code", status}, {"message", why}}}};
+}
+
 std::size_t next_batch(std::size_t left) { return std::min(left, sandboxes::kChildrenMost); }
 
 }  // namespace
@@ -76,8 +80,7 @@ Task<> Control::fork(http::Exchange& exchange) {
   CO_TRY_VOID(sandboxes::expect_ttl(sandboxes_.options(), wanted.timeout).context("$.timeout"));
   if (found.sandbox->life().state() == sandboxes::State::kPaused)
     co_return Error(Code::kConflict, "Sandbox " + found.sandbox->spec().id + " is paused");
-  const Life* parent = lives_.find(found.sandbox->spec().id);
-  Life life = parent != nullptr ? *parent : Life{.network = {.is_public = false}};
+  Life life = lives_.of(*found.sandbox);
   life.timeout = wanted.timeout;
   life.samples.clear();
   life.pause_at.reset();
@@ -92,13 +95,18 @@ Task<> Control::fork(http::Exchange& exchange) {
     if (forked) {
       for (const sandboxes::Created& child : forked->children) {
         lives_.begin(child.sandbox, life);
-        CO_TRY_VOID(co_await lives_.set_timeout(child.sandbox, wanted.timeout, false));
+        if (const auto timed = co_await lives_.set_timeout(child.sandbox, wanted.timeout, false); !timed) {
+          // Nobody will learn its id. The others' are told all the same.
+          (void)co_await sandboxes_.kill(child.sandbox, "its time could not be set: " + timed.error().message());
+          items.push_back(error_item(500, timed.error().message()));
+          continue;
+        }
         items.push_back(bj::object{{"sandbox", access_json(exchange, *child.sandbox)}});
       }
     }
     for (; missing > 0; --missing) {
       const std::string why = forked ? forked->errors[missing - 1] : forked.error().message();
-      items.push_back(bj::object{{"error", bj::object{{"code", 429}, {"message", why}}}});
+      items.push_back(error_item(429, why));
     }
   }
   co_return co_await exchange.send_json(201, json::write(items) + "\n");

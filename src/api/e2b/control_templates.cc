@@ -1,13 +1,13 @@
 /// Templates as E2B's clients list them. They are made with Brig's own means; what else those clients know (volumes,
 /// secrets, builds) is refused in words.
-#include <algorithm>
-
 #include <boost/json/value.hpp>
 
 #include "api/e2b/control.h"
 #include "api/e2b/errors.h"
 #include "base/text.h"
+#include "image/own_name.h"
 #include "json/json.h"
+#include "policy/processors.h"
 
 namespace brig::api::e2b {
 namespace {
@@ -19,17 +19,22 @@ constexpr std::string_view kNoBuilds =
 constexpr std::string_view kNoVolumes = "volumes are not supported";
 constexpr std::string_view kNoSecrets = "secrets are not supported";
 
+/// What tells one make of it from another.
+std::string build_of(const image::Manifest& manifest) {
+  return manifest.digest.empty() ? manifest.name : manifest.digest;
+}
+
 bj::object template_json(const image::Manifest& manifest, const policy::Policy& defaults) {
   const auto with = image::apply_defaults(defaults, manifest.defaults);
   const policy::Limits& limits = with ? with->limits : defaults.limits;
   const std::string made = format(wall_time(manifest.created_s * 1000));
   return {{"templateID", manifest.name},
-          {"buildID", manifest.digest.empty() ? manifest.name : manifest.digest},
+          {"buildID", build_of(manifest)},
           {"names", bj::array{manifest.name}},
           {"aliases", bj::array{manifest.name}},
           {"tags", bj::array{"default"}},
-          {"public", true},
-          {"cpuCount", std::max(1U, (limits.cpu_millis + 999) / 1000)},
+          {"public", image::is_everybodys(manifest)},
+          {"cpuCount", policy::processors_of(limits)},
           {"memoryMB", limits.memory.count >> 20},
           {"diskSizeMB", limits.disk.count >> 20},
           {"envdVersion", kEnvdVersion},
@@ -43,7 +48,7 @@ bj::object template_json(const image::Manifest& manifest, const policy::Policy& 
 
 image::Manifest host_manifest() {
   image::Manifest manifest;
-  manifest.name = kHostTemplate;
+  manifest.name = image::kHostName;
   return manifest;
 }
 
@@ -85,6 +90,11 @@ void Control::add_template_routes(http::Router& router) {
   missing("GET /templates/{id}/builds/{build}/status", "e2b_build_status", "build");
 }
 
+Result<image::Manifest> Control::manifest_of(const ChosenTemplate& chosen) const {
+  if (chosen.name == image::kHostName) return host_manifest();
+  return TRY(templates_->find(chosen.name)).manifest;
+}
+
 Task<> Control::list_templates(http::Exchange& exchange) {
   CO_TRY(const v1::Caller caller, this->caller(exchange));
   const policy::Policy& defaults = sandboxes_.options().defaults;
@@ -101,11 +111,7 @@ Task<> Control::list_templates(http::Exchange& exchange) {
 Task<> Control::get_template(http::Exchange& exchange) {
   CO_TRY(const v1::Caller caller, this->caller(exchange));
   CO_TRY(const ChosenTemplate chosen, find_template(templates_, caller.key, exchange.parameter("id")));
-  image::Manifest manifest = host_manifest();
-  if (chosen.name != kHostTemplate) {
-    CO_TRY(image::Template found, templates_->find(chosen.name));
-    manifest = std::move(found.manifest);
-  }
+  CO_TRY(const image::Manifest manifest, manifest_of(chosen));
   bj::object object = template_json(manifest, sandboxes_.options().defaults);
   object["builds"] = bj::array();
   co_return co_await exchange.send_json(200, json::write(object) + "\n");
@@ -114,20 +120,17 @@ Task<> Control::get_template(http::Exchange& exchange) {
 Task<> Control::find_alias(http::Exchange& exchange) {
   CO_TRY(const v1::Caller caller, this->caller(exchange));
   CO_TRY(const ChosenTemplate chosen, find_template(templates_, caller.key, exchange.parameter("id")));
-  co_return co_await exchange.send_json(200,
-                                        json::write(bj::object{{"templateID", chosen.name}, {"public", true}}) + "\n");
+  CO_TRY(const image::Manifest manifest, manifest_of(chosen));
+  const bj::object alias{{"templateID", chosen.name}, {"public", image::is_everybodys(manifest)}};
+  co_return co_await exchange.send_json(200, json::write(alias) + "\n");
 }
 
 Task<> Control::list_tags(http::Exchange& exchange) {
   CO_TRY(const v1::Caller caller, this->caller(exchange));
   CO_TRY(const ChosenTemplate chosen, find_template(templates_, caller.key, exchange.parameter("id")));
-  image::Manifest manifest = host_manifest();
-  if (chosen.name != kHostTemplate) {
-    CO_TRY(image::Template found, templates_->find(chosen.name));
-    manifest = std::move(found.manifest);
-  }
+  CO_TRY(const image::Manifest manifest, manifest_of(chosen));
   const bj::array tags{bj::object{{"tag", "default"},
-                                  {"buildID", manifest.digest.empty() ? manifest.name : manifest.digest},
+                                  {"buildID", build_of(manifest)},
                                   {"createdAt", format(wall_time(manifest.created_s * 1000))}}};
   co_return co_await exchange.send_json(200, json::write(tags) + "\n");
 }
@@ -142,8 +145,11 @@ Task<> Control::remove_template(http::Exchange& exchange) {
     co_return co_await exchange.send(204, {}, {});
   }
   CO_TRY(const ChosenTemplate chosen, find_template(templates_, caller.key, id));
-  co_return Error(Code::kDenied, "the template " + printable(chosen.name, 64) +
-                                     " is removed with \"brig template rm\" by whoever owns the daemon's machine");
+  CO_TRY(const image::Manifest manifest, manifest_of(chosen));
+  const bool is_own = manifest.owner == caller.key.id;
+  co_return Error(Code::kDenied, "the template " + manifest.name + " is removed with " +
+                                     (is_own ? "DELETE /v1/templates/" + manifest.name
+                                             : "\"brig template rm\" by whoever owns the daemon's machine"));
 }
 
 Task<> Control::refuse(http::Exchange& exchange, std::string_view why) {

@@ -4,6 +4,10 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 #include <boost/json/value.hpp>
 
 #include "api/e2b/errors.h"
@@ -39,8 +43,8 @@ class ControlTest : public ::testing::Test {
     lives_ = std::make_unique<Lives>(*sandboxes_, rig_.io.get_executor(), wall_now);
     guests_ = std::make_unique<Guests>(*sandboxes_, *store_, *lives_, Tokens("secret"), wall_now);
     front_ = std::make_unique<Front>(*guests_, *lives_, std::vector<std::string>{"localhost"});
-    control_ =
-        std::make_unique<Control>(*sandboxes_, *snapshots_, *store_, *lives_, *guests_, std::nullopt, "localhost", "");
+    control_ = std::make_unique<Control>(*sandboxes_, *snapshots_, *store_, *lives_, *guests_,
+                                         image::Catalog(*HostPath::parse(folder_.path() + "/t")), "localhost", "");
     control_->add_to(router_);
     key_ = store_->keys().make({.label = "one", .prefix = "e2b_"}, wall_now())->text;
     other_ = store_->keys().make({.label = "two", .prefix = "e2b_"}, wall_now())->text;
@@ -81,6 +85,28 @@ class ControlTest : public ::testing::Test {
   }
   static std::string text(const bj::value& object, std::string_view name) {
     return std::string(object.at(name).as_string());
+  }
+  void add_template(const std::string& name, const std::string& owner) {
+    const std::string digits(64, 'a');
+    const std::string folder = folder_.path() + "/t";
+    std::filesystem::create_directories(folder + "/images");
+    std::filesystem::create_directories(folder + "/names");
+    std::ofstream(folder + "/images/" + digits + ".erofs") << "image";
+    std::ofstream(folder + "/names/" + name + ".json")
+        << image::to_json({.name = name,
+                           .owner = owner,
+                           .digest = "sha256:" + digits,
+                           .size = Bytes{5},
+                           .created_s = 1'700'000'000,
+                           .provenance = {.kind = "dockerfile", .source = "Dockerfile"}});
+  }
+  std::string make_elsewhere() {
+    const auto key = *store_->keys().find(key_);
+    const auto made =
+        run(rig_.io, sandboxes_->create(key, {.policy = options_.defaults, .lifespan = options_.lifespan}));
+    rig_.io.restart();
+    EXPECT_TRUE(made.has_value());
+    return made ? made->sandbox->spec().id : "";
   }
   /// "code" in the body must be the status.
   void expect_error(const std::string& answer, int status) {
@@ -169,8 +195,9 @@ TEST_F(ControlTest, ConnectNeverShortensAndResumes) {
 TEST_F(ControlTest, PausesInsteadOfEndingWhenItIsToAndWakes) {
   const bj::value made = create(R"({"timeout": 1, "autoPause": true, "autoResume": {"enabled": true}})");
   const std::string id = text(made, "sandboxID");
-  while (text(json_of(with_key("GET /sandboxes/" + id)), "state") != "paused") {
-  }
+  const auto state = [&] { return text(json_of(with_key("GET /sandboxes/" + id)), "state"); };
+  for (int i = 0; i < 3000 && state() != "paused"; ++i) std::this_thread::sleep_for(Milliseconds(10));
+  ASSERT_EQ(state(), "paused");
   // Who only knows its id does not wake it.
   EXPECT_EQ(status_of(inside("GET /health", id)), 502);
   EXPECT_EQ(status_of(inside("GET /health", id, std::string(64, '0'))), 502);
@@ -225,15 +252,40 @@ TEST_F(ControlTest, PortsThatAreNotPublicWantTheirToken) {
 }
 
 TEST_F(ControlTest, OneMadeThroughAnotherDoorHasNoPublicPorts) {
-  const auto key = *store_->keys().find(key_);
-  const auto made = run(rig_.io, sandboxes_->create(key, {.policy = options_.defaults, .lifespan = options_.lifespan}));
-  rig_.io.restart();
-  ASSERT_TRUE(made.has_value());
-  const std::string id = made->sandbox->spec().id;
+  const std::string id = make_elsewhere();
   EXPECT_EQ(status_of(ask("GET /", "Host: 3000-" + id + ".localhost\r\n")), 404) << "not E2B's: the API's own door";
   const bj::value connected = json_of(with_key("POST /v2/sandboxes/" + id + "/connect", "{}"));
   EXPECT_FALSE(text(connected, "trafficAccessToken").empty());
   expect_error(ask("GET /", "Host: 3000-" + id + ".localhost\r\n"), 403);
+}
+
+TEST_F(ControlTest, OneMadeThroughAnotherDoorKeepsWhatIsSaidOfItsNetwork) {
+  const std::string id = make_elsewhere();
+  EXPECT_EQ(status_of(with_key("PUT /sandboxes/" + id + "/network", R"({"denyOut": ["1.1.1.1/32"]})")), 204);
+  const bj::value info = json_of(with_key("GET /sandboxes/" + id));
+  EXPECT_EQ(info.at("network").at("denyOut"), bj::array{"1.1.1.1/32"});
+  EXPECT_EQ(info.at("network").at("allowPublicTraffic"), false);
+  expect_error(ask("GET /", "Host: 3000-" + id + ".localhost\r\n"), 403);
+}
+
+TEST_F(ControlTest, ATemplateIsPublicUnlessItIsAKeys) {
+  const std::string own = store_->keys().find(key_)->id;
+  add_template("everybodys", "");
+  add_template("daemons", std::string(image::kDaemonOwner));
+  add_template("own", own);
+  add_template("theirs", store_->keys().find(other_)->id);
+  std::map<std::string, bool> listed;
+  for (const bj::value& one : json_of(with_key("GET /templates")).as_array())
+    listed[text(one, "templateID")] = one.at("public").as_bool();
+  const std::map<std::string, bool> expected{{"host", true}, {"everybodys", true}, {"daemons", true}, {"own", false}};
+  EXPECT_EQ(listed, expected);
+  for (const auto& [name, is_public] : expected) {
+    EXPECT_EQ(json_of(with_key("GET /templates/" + name)).at("public"), is_public) << name;
+    EXPECT_EQ(json_of(with_key("GET /templates/aliases/" + name)).at("public"), is_public) << name;
+  }
+  expect_error(with_key("GET /templates/theirs"), 404);
+  EXPECT_THAT(with_key("DELETE /templates/own"), HasSubstr("DELETE /v1/templates/own"));
+  EXPECT_THAT(with_key("DELETE /templates/everybodys"), HasSubstr("brig template rm"));
 }
 
 TEST_F(ControlTest, PagesAreStable) {

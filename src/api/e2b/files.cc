@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "http/multipart.h"
 #include "json/json.h"
+#include "policy/processors.h"
 
 namespace brig::api::e2b {
 namespace {
@@ -109,18 +110,18 @@ Task<> Files::metrics(http::Exchange& exchange) {
   const double percent = report.usage.wall.count() > 0 ? 100.0 * static_cast<double>(report.usage.cpu.count()) /
                                                              static_cast<double>(report.usage.wall.count()) / processors
                                                        : 0.0;
-  co_return co_await exchange.send_json(
-      200, json::write(bj::object{{"ts", milliseconds_since_1970(guests_.now()) / 1000},
-                                  {"cpu_count", std::max(1U, (limits.cpu_millis + 999) / 1000)},
-                                  {"cpu_used_pct", percent},
-                                  {"mem_total", limits.memory.count},
-                                  {"mem_used", report.memory.count},
-                                  {"mem_cache", 0},
-                                  {"mem_total_mib", limits.memory.count >> 20},
-                                  {"mem_used_mib", report.memory.count >> 20},
-                                  {"disk_used", 0},
-                                  {"disk_total", limits.disk.count}}) +
-               "\n");
+  co_return co_await exchange.send_json(200,
+                                        json::write(bj::object{{"ts", milliseconds_since_1970(guests_.now()) / 1000},
+                                                               {"cpu_count", policy::processors_of(limits)},
+                                                               {"cpu_used_pct", percent},
+                                                               {"mem_total", limits.memory.count},
+                                                               {"mem_used", report.memory.count},
+                                                               {"mem_cache", 0},
+                                                               {"mem_total_mib", limits.memory.count >> 20},
+                                                               {"mem_used_mib", report.memory.count >> 20},
+                                                               {"disk_used", 0},
+                                                               {"disk_total", limits.disk.count}}) +
+                                            "\n");
 }
 
 Task<> Files::read(http::Exchange& exchange) {

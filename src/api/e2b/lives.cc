@@ -12,6 +12,8 @@ constexpr Milliseconds kWatchMost{60'000};
 
 }  // namespace
 
+Life unknown_life() { return {.network = {.is_public = false}}; }
+
 void Lives::begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life) {
   forget_ended();
   const std::string id = sandbox->spec().id;
@@ -28,6 +30,17 @@ void Lives::begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life) {
 Life* Lives::find(std::string_view id) {
   const auto found = lives_.find(id);
   return found == lives_.end() ? nullptr : &found->second.life;
+}
+
+Life Lives::of(const sandboxes::Sandbox& sandbox) {
+  const Life* life = find(sandbox.spec().id);
+  return life != nullptr ? *life : unknown_life();
+}
+
+Life& Lives::begun(const std::shared_ptr<sandboxes::Sandbox>& sandbox) {
+  const std::string& id = sandbox->spec().id;
+  if (find(id) == nullptr) begin(sandbox, unknown_life());
+  return *find(id);
 }
 
 std::vector<std::string> Lives::ids() const {

@@ -3,7 +3,8 @@
 /// when its time is over, that it wakes by itself, and who may reach its ports.
 ///
 /// Kept in memory, by the sandbox's id: no sandbox outlives the daemon. One that was made otherwise has the defaults of
-/// Life once somebody connects to it, and no public ports. A paused one costs memory until it ends: it is kept for the
+/// Life once somebody connects to it or speaks of its network, and no public ports
+/// until they say so. A paused one costs memory until it ends: it is kept for the
 /// longest time-to-live that the daemon gives.
 #include <deque>
 #include <map>
@@ -43,6 +44,9 @@ struct Life {
   std::optional<WallTime> pause_at = {};  ///< of one that pauses and runs
 };
 
+/// Of a sandbox that was made through another door: nobody has said that its ports are public.
+[[nodiscard]] Life unknown_life();
+
 class Lives {
  public:
   /// References outlive it.
@@ -55,6 +59,10 @@ class Lives {
   void begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life);
   /// Null for one that nobody came to through E2B's door, and that has the defaults.
   [[nodiscard]] Life* find(std::string_view id);
+  /// Its own, or a copy of unknown_life().
+  [[nodiscard]] Life of(const sandboxes::Sandbox& sandbox);
+  /// Its own, which begins as unknown_life() if it has none.
+  Life& begun(const std::shared_ptr<sandboxes::Sandbox>& sandbox);
   /// The ids of those that have one, and live.
   [[nodiscard]] std::vector<std::string> ids() const;
 

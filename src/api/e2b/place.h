@@ -23,7 +23,7 @@ Result<GuestPath> resolve_path(std::string_view text, const sandboxes::Sandbox& 
 
 /// The user that `Authorization: Basic` names; empty if none is named.
 std::string user_of(const http::Exchange& exchange);
-/// kDenied (401 over HTTP, "unauthenticated" over Connect) "invalid username: 'x'…" for any but "" and kUser.
+/// kDenied as v1::kUnauthenticated says it (401) "invalid username: 'x' (…)" for any but "" and kUser.
 Result<> expect_user(std::string_view name);
 
 /// What is at `path` after the links at its end were followed, as far as they lead.
@@ -32,7 +32,7 @@ struct Followed {
   guest::FileEntry entry;
 };
 /// ENOENT as os_error() for nothing there and for a link that leads nowhere, ELOOP for one that leads in a circle.
-/// `session` is asked anew for each step: the sandbox may end meanwhile.
+/// The sandbox is asked for its session anew at each step: it may end meanwhile.
 Task<Followed> follow(std::shared_ptr<sandboxes::Sandbox> sandbox, GuestPath path);
 
 }  // namespace brig::api::e2b

@@ -1,11 +1,8 @@
 #include "api/e2b/tokens.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
-
+#include "api/common/hmac.h"
 #include "base/base64.h"
 #include "base/number.h"
 #include "store/ids.h"
@@ -13,7 +10,6 @@
 namespace brig::api::e2b {
 namespace {
 
-constexpr std::size_t kDigest = 32;
 constexpr std::size_t kExpiryDigits = 12;  // until the year 33658
 
 }  // namespace
@@ -24,17 +20,7 @@ bool is_same_secret(std::string_view a, std::string_view b) {
 
 std::string Tokens::sign(std::string_view what, std::string_view sandbox_id) const {
   const std::string text = "brig e2b 1\n" + std::string(what) + "\n" + std::string(sandbox_id);
-  std::array<unsigned char, kDigest> digest{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    hex += kHex[byte >> 4U];
-    hex += kHex[byte & 15U];
-  }
-  return hex;
+  return hmac_hex(secret_, text);
 }
 
 std::string Tokens::access(std::string_view sandbox_id) const { return sign("access", sandbox_id); }

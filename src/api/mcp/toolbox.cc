@@ -7,6 +7,7 @@
 #include "api/v1/read.h"
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "image/own_name.h"
 #include "json/json.h"
 #include "service/languages.h"
 
@@ -47,7 +48,7 @@ class Toolbox::Making {
 };
 
 bj::array Toolbox::describe() const {
-  const auto prompt = api_.prompt_of({}, "host", {});
+  const auto prompt = api_.prompt_of({}, image::kHostName, {});
   return describe_tools(prompt ? *prompt : std::string());
 }
 

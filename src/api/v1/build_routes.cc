@@ -9,7 +9,7 @@
 #include "api/v1/query.h"
 #include "api/v1/render.h"
 #include "async/timer.h"
-#include "base/text.h"
+#include "image/own_name.h"
 #include "json/json.h"
 
 namespace brig::api::v1 {
@@ -40,10 +40,6 @@ bj::object build_json(const builds::Build& build) {
 }
 
 bj::object line_json(const std::string& line) { return {{"line", line}}; }
-
-Error no_template(std::string_view name) {
-  return {Code::kNotFound, "there is no template \"" + printable(name, 64) + "\" here (GET /v1/templates lists them)"};
-}
 
 }  // namespace
 
@@ -160,7 +156,7 @@ Task<> BuildRoutes::cancel(http::Exchange& exchange) {
 Task<> BuildRoutes::remove(http::Exchange& exchange) {
   CO_TRY(const Caller caller, this->caller(exchange));
   const std::string name(exchange.parameter("name"));
-  if (name == "host")
+  if (name == image::kHostName)
     co_return Error(Code::kDenied, "the template \"host\" is this machine itself and cannot be deleted");
   CO_TRY(const std::vector<image::Listed> known, catalog_.list());
   const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });

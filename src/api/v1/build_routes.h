@@ -3,6 +3,7 @@
 /// for happens in builds/.
 #include <string>
 
+#include "api/common/template_choice.h"
 #include "api/v1/caller.h"
 #include "builds/builds.h"
 #include "http/multipart.h"

@@ -1,11 +1,8 @@
 #include "api/v1/preview.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
-
+#include "api/common/hmac.h"
 #include "base/number.h"
 #include "http/headers.h"
 #include "http/target.h"
@@ -14,7 +11,6 @@
 namespace brig::api::v1 {
 namespace {
 
-constexpr std::size_t kSignature = 32;
 constexpr std::size_t kExpiryDigits = 12;  // until the year 33658
 
 std::string_view trimmed(std::string_view text) {
@@ -62,17 +58,7 @@ std::optional<PortHost> parse_port_host(std::string_view host) {
 std::string PreviewSigner::signature(const PortName& name, std::string_view expiry) const {
   const std::string text =
       "brig preview 1\n" + name.sandbox_id + "\n" + std::to_string(name.port) + "\n" + std::string(expiry);
-  std::array<unsigned char, kSignature> digest{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    hex += kHex[byte >> 4U];
-    hex += kHex[byte & 15U];
-  }
-  return hex;
+  return hmac_hex(secret_, text);
 }
 
 std::string PreviewSigner::sign(const PortName& name, WallTime expires_at) const {

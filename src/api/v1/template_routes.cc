@@ -9,6 +9,7 @@
 #include "api/v1/render.h"
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "image/own_name.h"
 #include "image/prompt.h"
 #include "json/json.h"
 #include "policy/schema.h"
@@ -18,8 +19,6 @@ namespace {
 
 namespace bj = boost::json;
 
-constexpr std::string_view kHost = kHostTemplate;
-
 /// What a sandbox of it gets that asks for nothing.
 void add_limits(bj::object& object, const policy::Limits& limits) {
   object["cpu"] = static_cast<double>(limits.cpu_millis) / 1000;
@@ -28,16 +27,11 @@ void add_limits(bj::object& object, const policy::Limits& limits) {
 
 /// `rootfs_path` is PandaStack's: where an image lies is nobody's business here.
 bj::object host_template(const policy::Policy& defaults) {
-  bj::object object{{"name", kHost},
-                    {"digest", nullptr},
-                    {"rootfs_path", ""},
-                    {"size_bytes", 0},
-                    {"is_global", true},
-                    {"description", "the programs of the daemon's own machine, read-only"},
-                    {"created_at", nullptr},
-                    {"working_folder", "/workspace"},
-                    {"languages", bj::array()},
-                    {"usable", true},
+  bj::object object{{"name", image::kHostName}, {"digest", nullptr},
+                    {"rootfs_path", ""},        {"size_bytes", 0},
+                    {"is_global", true},        {"description", "the programs of the daemon's own machine, read-only"},
+                    {"created_at", nullptr},    {"working_folder", "/workspace"},
+                    {"languages", bj::array()}, {"usable", true},
                     {"why_not", nullptr}};
   for (const std::string& language : image::host_offers().languages)
     object["languages"].as_array().emplace_back(language);
@@ -59,7 +53,7 @@ bj::object image_template(const image::Listed& listed, const policy::Policy& def
       {"digest", manifest.digest.empty() ? bj::value() : bj::value(manifest.digest)},
       {"rootfs_path", ""},
       {"size_bytes", manifest.size.count},
-      {"is_global", manifest.owner.empty() || manifest.owner == image::kDaemonOwner},
+      {"is_global", image::is_everybodys(manifest)},
       {"description", manifest.description.empty() ? std::string(kind_in_words(manifest.provenance.kind))
                                                    : printable(manifest.description, image::kDescriptionMost)},
       {"created_at", nullptr},
@@ -114,7 +108,7 @@ Task<> Api::get_template(http::Exchange& exchange) {
   const std::string_view name = exchange.parameter("name");
   const policy::Policy& defaults = sandboxes_.options().defaults;
   bj::object object;
-  if (name == kHost) {
+  if (name == image::kHostName) {
     object = host_template(defaults);
   } else {
     CO_TRY(const std::vector<image::Listed> known, known_templates(caller.key));
@@ -129,7 +123,7 @@ Task<> Api::get_template(http::Exchange& exchange) {
 Result<std::string> Api::prompt_of(const store::Key& key, std::string_view name,
                                    std::optional<policy::Policy> policy) const {
   const policy::Policy& defaults = sandboxes_.options().defaults;
-  if (name == kHost) return image::prompt(policy ? *policy : defaults, image::host_offers());
+  if (name == image::kHostName) return image::prompt(policy ? *policy : defaults, image::host_offers());
   const std::vector<image::Listed> known = TRY(known_templates(key));
   const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });
   if (found == known.end()) return no_template(name);

@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = image::parse_order(image::to_json(*order));
     BRIG_CHECK(again.has_value() && *again == *order, "not read back");
     BRIG_CHECK(image::is_owner(order->id), "an id is plain");
+    BRIG_CHECK(image::id_of_order(text) == order->id, "the same, read by itself");
     if (order->kind != image::Order::Kind::kCancel) {
       BRIG_CHECK(image::is_template_name(order->name), "a name is no path");
       BRIG_CHECK(image::is_owner(order->owner), "whoever orders has a name");

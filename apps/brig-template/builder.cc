@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <deque>
 #include <list>
 
@@ -36,6 +37,8 @@ constexpr std::size_t kWaitingMost = 256;
 constexpr std::chrono::milliseconds kSweepEvery{500};
 constexpr int kSweeps = 10;
 constexpr std::size_t kPiece = std::size_t{1} << 20;
+/// A child outlives its time by that much only if its parent cannot end it, which says why.
+constexpr std::chrono::milliseconds kLateBy{5'000};
 
 /// Waits while the daemon reads slowly: what it does not hear of, it cannot have.
 void tell(FdRef orders, const News& news) {
@@ -120,7 +123,7 @@ struct Waiting {
 Result<image::Manifest> make(image::Store& store, const Waiting& wanted, Bytes input_most, Lines& lines) {
   const Order& order = wanted.order;
   TRY(store.prepare());
-  store.limit_images(order.image_most);
+  store.limit_owners(order.room);
   const image::BuildFolder upload = TRY(store.new_build());
   const std::string input = upload.path() + "/input";
   TRY(copy_in(wanted.fds.front().ref(), input, input_most));
@@ -149,6 +152,20 @@ Result<image::Manifest> make(image::Store& store, const Waiting& wanted, Bytes i
   return TRY(image::build_dockerfile(workshop, store, request)).made.manifest;
 }
 
+/// Ends this process, whatever it or its parent does then: one that tells a daemon that does not listen, waits.
+bool end_after(std::chrono::milliseconds time) {
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGKILL;
+  timer_t timer{};
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return false;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+  const itimerspec when{
+      .it_interval = {},
+      .it_value = {.tv_sec = seconds.count(), .tv_nsec = std::chrono::nanoseconds(time - seconds).count()}};
+  return ::timer_settime(timer, 0, &when, nullptr) == 0;
+}
+
 struct Running {
   std::string id;
   sys::Child child;
@@ -167,10 +184,11 @@ class Builder {
  private:
   Result<bool> read_order();
   void take(Order order, std::vector<Fd> fds);
+  void refuse(std::string_view text, const Error& error);
   void cancel(const std::string& id);
   void start_those_that_may();
   Result<> start(Waiting wanted);
-  [[noreturn]] void be_child(const Waiting& wanted, pid_t parent);
+  [[noreturn]] void be_child(const Waiting& wanted, pid_t parent, std::chrono::milliseconds time);
   void end_late();
   void reap(Running& running);
   void sweep();
@@ -220,10 +238,17 @@ Result<bool> Builder::read_order() {
   auto message = sys::receive_message(orders_.ref(), buffer);
   if (!message) return std::move(message).error();
   if (message->size == 0) return false;
-  auto order = image::parse_order({reinterpret_cast<const char*>(buffer.data()), message->size});
-  if (!order) return std::move(order).error().context("an order of the daemon's");
-  take(*std::move(order), std::move(message->fds));
+  const std::string_view text(reinterpret_cast<const char*>(buffer.data()), message->size);
+  auto order = image::parse_order(text);
+  if (order) take(*std::move(order), std::move(message->fds));
+  else refuse(text, order.error());
   return true;
+}
+
+/// Others' builds go on.
+void Builder::refuse(std::string_view text, const Error& error) {
+  cli::complain("an order of the daemon's was not understood: " + printable(error.message(), 400));
+  if (const std::string id = image::id_of_order(text); !id.empty()) tell_failed(orders_.ref(), id, error);
 }
 
 void Builder::take(Order order, std::vector<Fd> fds) {
@@ -268,13 +293,14 @@ Result<> Builder::start(Waiting wanted) {
   const auto time = std::min(wanted.order.time, limits_.time);
   const pid_t parent = ::getpid();
   auto child = TRY(sys::clone(0, FdRef()));
-  if (!child) be_child(wanted, parent);
+  if (!child) be_child(wanted, parent, time);
   running_.push_back({.id = wanted.order.id, .child = *std::move(child), .deadline = Clock::now() + time});
   return {};
 }
 
-void Builder::be_child(const Waiting& wanted, pid_t parent) {
+void Builder::be_child(const Waiting& wanted, pid_t parent, std::chrono::milliseconds time) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
+  if (!end_after(time + kLateBy)) ::_exit(1);
   Lines lines(orders_.ref(), wanted.order.id);
   const auto made = make(store_, wanted, limits_.input, lines);
   if (made) {

@@ -6,6 +6,7 @@
 #include "../brig/templates_dir.h"
 #include "base/text.h"
 #include "commands.h"
+#include "image/everybodys.h"
 #include "image/make/libraries.h"
 #include "policy/overrides.h"
 #include "workshop.h"
@@ -101,7 +102,8 @@ int cmd_lib(const Words& words) {
   return work_in_shop(
       o.folder, "lib", "install " + joined(request.names),
       [&](const image::Workshop& workshop, image::Store& store) -> Result<int> {
-        if (o.template_name.value_or("host") != "host") request.image = TRY(store.find(*o.template_name));
+        if (o.template_name.value_or("host") != "host")
+          request.image = TRY(image::find_everybodys(store, *o.template_name));
         return shown(TRY(image::install_libraries(workshop, store, request)), o);
       },
       code_of);

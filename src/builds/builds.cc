@@ -15,8 +15,10 @@ namespace brig::builds {
 namespace {
 
 constexpr Milliseconds kRemovalPatience{30'000};
-/// Names of our own routes below /v1/templates, and of templates that are shipped: whoever asks for `base` means ours.
-constexpr std::array<std::string_view, 5> kTaken{"build", "builds", "import", "base", "code-interpreter"};
+/// Names of our own routes below /v1/templates, and of templates that are shipped: whoever asks for `base` means ours,
+/// and whoever asks for `code-interpreter-v1` as E2B's code interpreter does.
+constexpr std::array<std::string_view, 6> kTaken{"build", "builds",           "import",
+                                                 "base",  "code-interpreter", "code-interpreter-v1"};
 
 }  // namespace
 
@@ -124,7 +126,7 @@ Result<std::shared_ptr<Build>> Builds::start(const store::Key& key, Seat /*seat*
                            .image = std::move(wanted.image),
                            .limits = std::move(wanted.limits),
                            .time = limits_.time,
-                           .image_most = Bytes{is_local ? std::uint64_t{1} << 50U : limits_.bytes_of_key.count - used}};
+                           .room = is_local ? Bytes{std::uint64_t{1} << 50U} : limits_.bytes_of_key};
   std::vector<FdRef> fds{wanted.input.ref()};
   if (!is_archive) fds.push_back(wanted.dockerfile.ref());
   TRY(connect());
@@ -207,7 +209,7 @@ Result<> Builds::connect() {
 Result<> Builds::send(const image::Order& order, std::span<const FdRef> fds) {
   if (!link_) return Error(Code::kUnavailable, "the process that makes templates is gone");
   const std::string text = to_json(order);
-  if (text.size() > image::kTalkBytesMost) return Error(Code::kInvalidArgument, "what is asked for is too long");
+  TRY(image::parse_order(text).context("what is asked for"));  // as the other end will read it
   auto sent = sys::send_message(link_->socket.ref(), std::as_bytes(std::span(text)), fds, sys::IfFull::kFail);
   if (sent) return {};
   return Error(Code::kUnavailable, "the process that makes templates does not listen: try again");

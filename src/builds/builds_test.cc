@@ -155,7 +155,7 @@ TEST_F(BuildsTest, TakeNobodysName) {
   add_template("theirs", "key2", 10);
   add_template("machines", "", 10);
   add_template("mine", "key1", 10);
-  for (const char* name : {"theirs", "machines", "base", "code-interpreter", "builds"})
+  for (const char* name : {"theirs", "machines", "base", "code-interpreter", "code-interpreter-v1", "builds"})
     EXPECT_EQ(start(key_, name).error().code(), Code::kConflict) << name;
   for (const char* name : {"host", "", "../x", "A"})
     EXPECT_EQ(start(key_, name).error().code(), Code::kInvalidArgument) << name;
@@ -166,12 +166,24 @@ TEST_F(BuildsTest, HaveRoomForSoManyOfAKey) {
   make({.templates_of_key = 2, .bytes_of_key = Bytes{100}});
   add_template("one", "key1", 40);
   ASSERT_TRUE(start(key_, "two").has_value());
-  EXPECT_EQ(hear().order.image_most, Bytes{60});
+  EXPECT_EQ(hear().order.room, Bytes{100});
   add_template("two", "key1", 40);
   EXPECT_THAT(start(key_, "three").error().message(), HasSubstr("2 templates"));
   ASSERT_TRUE(start(key_, "two").has_value()) << "again";
-  EXPECT_EQ(hear().order.image_most, Bytes{60});
+  EXPECT_EQ(hear().order.room, Bytes{100});
   EXPECT_TRUE(start(other_, "three").has_value());
+}
+
+TEST_F(BuildsTest, OrderNothingThatTheBuilderWouldNotRead) {
+  auto seat = *builds_->admit(key_);
+  Wanted wanted{.name = "mine", .image = {}, .input = std::move(*builds_->open_upload()).take()};
+  for (int i = 0; i < 101; ++i) wanted.image += '\xff';  // three bytes each when it is written
+  const auto refused = builds_->start(key_, std::move(seat), std::move(wanted));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
+  EXPECT_TRUE(builds_->list(key_).empty());
+  ASSERT_TRUE(start(key_, "next").has_value());
+  EXPECT_EQ(hear().order.name, "next");
 }
 
 TEST_F(BuildsTest, AreSeenByTheirKeyOnly) {

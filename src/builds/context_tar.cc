@@ -63,6 +63,8 @@ Result<> check_context_path(std::string_view path) {
   if (!is_utf8(path) ||
       std::ranges::any_of(path, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\'; }))
     return refused(path, "has a name with control characters or backslashes");
+  if (std::ranges::count(path, '/') >= static_cast<std::ptrdiff_t>(kContextPartsMost))
+    return refused(path, "lies deeper than " + std::to_string(kContextPartsMost) + " folders");
   for (std::string_view rest = path; true;) {
     const std::size_t slash = rest.find('/');
     const std::string_view part = rest.substr(0, slash);
@@ -80,8 +82,11 @@ Result<> ContextTar::begin(std::string_view path) {
   for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
     if (files_.contains(path.substr(0, slash))) return refused(path, "lies below a file");
     const std::string_view folder = path.substr(0, slash);
-    if (folders_.emplace(folder).second)  // a step may copy a folder by its name
-      TRY(upload_.append(named(folder) + header("folder", '5', 0755, 0)));
+    if (folders_.contains(folder)) continue;
+    if (folders_.size() >= kContextFoldersMost)
+      return Error(Code::kExhausted, "the context has more than " + std::to_string(kContextFoldersMost) + " folders");
+    folders_.emplace(folder);  // a step may copy a folder by its name
+    TRY(upload_.append(named(folder) + header("folder", '5', 0755, 0)));
   }
   files_.emplace(path);
   TRY(upload_.append(named(path)));

@@ -14,8 +14,11 @@
 namespace brig::builds {
 
 inline constexpr std::size_t kContextPathMost = 1024;
+inline constexpr std::size_t kContextPartsMost = 64;  ///< of a path
+inline constexpr std::size_t kContextFoldersMost = 20'000;
 
-/// A relative path in its normal form: no "..", no ".", no empty part, no control characters, no backslash.
+/// A relative path in its normal form: no "..", no ".", no empty part, no control characters, no backslash,
+/// and no more than kContextPartsMost parts.
 /// kInvalidArgument, naming it.
 Result<> check_context_path(std::string_view path);
 
@@ -24,8 +27,8 @@ class ContextTar {
   /// Nothing else writes to `upload` until finish().
   explicit ContextTar(Upload& upload) : upload_(upload) {}
 
-  /// Begins a file. kInvalidArgument for a path that check_context_path() refuses, one that was there before, and one
-  /// below a file.
+  /// Begins a file. kInvalidArgument for a path that check_context_path() refuses, one that was there before, one below
+  /// a file; kExhausted for too many folders.
   Result<> begin(std::string_view path);
   Result<> append(std::span<const std::byte> bytes);
   /// Ends the file that was begun.

@@ -79,6 +79,20 @@ TEST(ContextTar, RefusesWhatComesTwiceOrBelowAFile) {
   EXPECT_THAT(add(tar, "a/b/c", "2").error().message(), HasSubstr("below a file"));
 }
 
+TEST(ContextTar, HasNotMoreFoldersThanThat) {
+  std::string deep = "f";
+  for (std::size_t i = 1; i < kContextPartsMost; ++i) deep = "d/" + deep;
+  EXPECT_TRUE(check_context_path(deep).has_value());
+  EXPECT_FALSE(check_context_path("d/" + deep).has_value());
+  Upload upload = new_upload(mebibytes(100));
+  ContextTar tar(upload);
+  for (std::size_t i = 0; i < kContextFoldersMost; ++i) ASSERT_TRUE(tar.begin(std::to_string(i) + "/f").has_value());
+  EXPECT_TRUE(tar.begin("0/g").has_value());
+  const auto more = tar.begin("more/f");
+  ASSERT_FALSE(more.has_value());
+  EXPECT_EQ(more.error().code(), Code::kExhausted);
+}
+
 TEST(Upload, IsBounded) {
   Upload upload = new_upload(Bytes{10});
   EXPECT_TRUE(upload.append("12345").has_value());

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "image/digest.h"
+#include "image/everybodys.h"
 #include "image/own_name.h"
 #include "sys/file.h"
 
@@ -74,6 +75,15 @@ Result<Template> Catalog::find(std::string_view name) const {
   if (found && found->manifest.name != name)
     return Error(Code::kInvalidArgument, path("names", file) + ": is about template \"" + found->manifest.name + "\"");
   return found;
+}
+
+Result<Template> find_everybodys(const Catalog& catalog, std::string_view name) {
+  Template found = TRY(catalog.find(name));
+  if (may_see(found.manifest, {})) return found;  // also for nobody's key
+  return Error(Code::kDenied, "the template \"" + printable(name, 80) + "\" is the key's " + found.manifest.owner +
+                                  ", which made it over the API, and used with that key only: build or import one of "
+                                  "your own under another name, or brig template rm " +
+                                  printable(name, 80));
 }
 
 Result<std::vector<Listed>> Catalog::list() const {

@@ -57,7 +57,7 @@ std::string to_json(const Order& order) {
                             {"image", order.image},
                             {"limits", std::move(limits)},
                             {"time_ms", order.time.count()},
-                            {"image_most", order.image_most.count}});
+                            {"room", order.room.count}});
 }
 
 std::string to_json(const News& news) {
@@ -70,8 +70,8 @@ std::string to_json(const News& news) {
 }
 
 Result<Order> parse_order(std::string_view text) {
-  static constexpr std::array<std::string_view, 9> kKeys{"kind",  "id",     "name",    "owner",     "templates",
-                                                         "image", "limits", "time_ms", "image_most"};
+  static constexpr std::array<std::string_view, 9> kKeys{"kind",  "id",     "name",    "owner", "templates",
+                                                         "image", "limits", "time_ms", "room"};
   const json::Value value = TRY(json::parse(text, kBounds));
   const Reader root(value);
   TRY(root.only(kKeys));
@@ -92,8 +92,16 @@ Result<Order> parse_order(std::string_view text) {
   defaults.limits = order.limits;
   if (auto sound = check_defaults(defaults); !sound) return limits.error(sound.error().message());
   order.time = Milliseconds(TRY(TRY(root.at("time_ms")).integer(0, kTimeMost)));
-  order.image_most.count = static_cast<std::uint64_t>(TRY(TRY(root.at("image_most")).integer(0, kSizeMost)));
+  order.room.count = static_cast<std::uint64_t>(TRY(TRY(root.at("room")).integer(0, kSizeMost)));
   return order;
+}
+
+std::string id_of_order(std::string_view text) {
+  const auto read = [text]() -> Result<std::string> {
+    const json::Value value = TRY(json::parse(text, kBounds));
+    return read_owner(TRY(Reader(value).at("id")));
+  };
+  return read().value_or("");
 }
 
 Result<News> parse_news(std::string_view text) {

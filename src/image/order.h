@@ -26,7 +26,7 @@ struct Order {
   std::string image = {};                 ///< kImport: which of several
   std::vector<LimitDefault> limits = {};  ///< that sandboxes of it start from
   Milliseconds time{0};                   ///< how long it may take
-  Bytes image_most{0};                    ///< how large the template may be
+  Bytes room{0};                          ///< how large its owner's templates may be together, this one among them
   bool operator==(const Order&) const = default;
 };
 
@@ -57,5 +57,7 @@ std::string to_json(const News& news);
 /// kInvalidArgument, with the place, for anything else.
 Result<Order> parse_order(std::string_view text);
 Result<News> parse_news(std::string_view text);
+/// Of an order that cannot be read; empty if that cannot be read either.
+std::string id_of_order(std::string_view text);
 
 }  // namespace brig::image

@@ -16,10 +16,15 @@ TEST(Order, SurvivesTheWay) {
                     .image = "",
                     .limits = {{"memory", "512M"}, {"cpus", "2"}},
                     .time = Milliseconds(5000),
-                    .image_most = mebibytes(5)};
+                    .room = mebibytes(5)};
   EXPECT_EQ(*parse_order(to_json(build)), build);
   const Order cancel{.kind = Order::Kind::kCancel, .id = "b1", .templates = {}};
   EXPECT_EQ(*parse_order(to_json(cancel)), cancel);
+}
+
+TEST(Order, ThatCannotBeReadCanBeAnswered) {
+  EXPECT_EQ(id_of_order(R"({"kind":"nonsense","id":"b1"})"), "b1");
+  for (const char* text : {"", "{", "{}", R"({"id":1})", R"({"id":"../x"})"}) EXPECT_EQ(id_of_order(text), "") << text;
 }
 
 TEST(Order, IsStrict) {

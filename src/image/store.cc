@@ -178,15 +178,13 @@ Result<Template> Store::publish(Manifest manifest, const std::string& file) {
   if (!S_ISREG(status.st_mode) || status.st_size == 0 || status.st_nlink != 1)
     return Error(Code::kInternal, "what was built is no image file: " + file);
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (image_most_ && size > image_most_->count)
-    return Error(Code::kExhausted, "the image has " + format(Bytes{size}) + ", and there is room for " +
-                                       format(*image_most_) + " more of this key's: remove a template, or make less");
   if (!manifest.owner.empty()) TRY(expect_owner(manifest.name, manifest.owner, Code::kConflict));
   if (::fchmod(image.get(), 0644) != 0 || ::fsync(image.get()) != 0)
     return Error::last_system("write the image to the disk");
   manifest.digest = TRY(digest_of(image.ref()));
   manifest.size.count = size;
   const Fd held = TRY(lock());
+  TRY(expect_room(manifest));
   // The same contents are the same file: what is open stays what it is.
   if (std::rename(file.c_str(), image_path(manifest).c_str()) != 0) return Error::last_system("name the image");
   TRY(sync_folder(path("images", "")));
@@ -195,7 +193,22 @@ Result<Template> Store::publish(Manifest manifest, const std::string& file) {
 
 Result<Template> Store::publish_again(Manifest manifest) {
   const Fd held = TRY(lock());
+  TRY(expect_room(manifest));
   return give_name(std::move(manifest));
+}
+
+/// Under the lock: what is published at the same time is counted.
+Result<> Store::expect_room(const Manifest& manifest) const {
+  if (!owner_most_) return {};
+  std::uint64_t used = 0;
+  for (const Listed& other : TRY(list())) {
+    const bool counts = other.manifest.owner == manifest.owner && other.manifest.name != manifest.name;
+    if (counts) used += other.manifest.size.count;
+  }
+  const std::uint64_t left = owner_most_->count - std::min(used, owner_most_->count);
+  if (manifest.size.count <= left) return {};
+  return Error(Code::kExhausted, "the image has " + format(manifest.size) + ", and there is room for " +
+                                     format(Bytes{left}) + " more of this key's: remove a template, or make less");
 }
 
 Result<Template> Store::give_name(Manifest manifest) {
@@ -206,7 +219,9 @@ Result<Template> Store::give_name(Manifest manifest) {
   TRY(parse_manifest(to_json(manifest)).context("describe the template"));
   const HostPath file = TRY(HostPath::parse(image_path(manifest)));
   if (::access(file.c_str(), R_OK) != 0) return Error::last_system("find the image " + file.text());
+  const auto before = read(path("names", manifest.name + std::string(kNameEnd)));
   TRY(write_record("names", manifest.name, to_json(manifest)));
+  if (before && !before->manifest.owner.empty()) TRY(remove_if_unused(before->file.text()));
   return Template{.manifest = std::move(manifest), .file = file};
 }
 
@@ -230,8 +245,10 @@ Result<> Store::remove(std::string_view name, std::string_view owner) {
     return no_such_template(name);
   }
   TRY(sync_folder(path("names", "")));
-  if (!known) return {};
-  const std::string image = known->file.text();
+  return known ? remove_if_unused(known->file.text()) : Result<>();
+}
+
+Result<> Store::remove_if_unused(const std::string& image) {
   for (const Listed& other : TRY(list())) {
     if (other.trouble.empty() && image_path(other.manifest) == image) return {};
   }

@@ -63,11 +63,12 @@ class Store : public Catalog {
   // What follows needs prepare().
 
   Result<BuildFolder> new_build();
-  /// From now on publish() refuses a larger image (kExhausted).
-  void limit_images(Bytes most) { image_most_ = most; }
+  /// From now on no owner's templates are made larger together (kExhausted), however many are made at once.
+  void limit_owners(Bytes most) { owner_most_ = most; }
   /// Takes the image file `file` (a regular file in a build folder, written to by nobody any more) into the store and
   /// gives it the manifest's name, digest, size and time. The file is gone from its place afterwards. kConflict if the
-  /// manifest has an owner and the name is somebody else's.
+  /// manifest has an owner and the name is somebody else's. An image that an owner's name stood for goes, as with
+  /// remove(): only the machine's own stay for the cache, until gc.
   Result<Template> publish(Manifest manifest, const std::string& file);
   /// Another name for an image that is there already.
   Result<Template> publish_again(Manifest manifest);
@@ -97,9 +98,11 @@ class Store : public Catalog {
   Result<std::size_t> remove_dead_builds();
   Result<Template> give_name(Manifest manifest);
   Result<> remove_unused_images(Collected& collected);
+  Result<> remove_if_unused(const std::string& image);
+  Result<> expect_room(const Manifest& manifest) const;
   Result<> expect_owner(std::string_view name, std::string_view owner, Code otherwise) const;
 
-  std::optional<Bytes> image_most_;
+  std::optional<Bytes> owner_most_;
 };
 
 }  // namespace brig::image

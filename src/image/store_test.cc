@@ -16,6 +16,7 @@
 #include <fstream>
 
 #include "image/digest.h"
+#include "image/everybodys.h"
 #include "image/testing/scratch_folder.h"
 #include "sys/file.h"
 
@@ -173,6 +174,18 @@ TEST_F(StoreTest, ANameFileSpeaksOfItsOwnName) {
   EXPECT_FALSE(store_.find("two").has_value());
 }
 
+TEST_F(StoreTest, ANameOfAKeysIsNotTheMachinesOwners) {
+  ASSERT_TRUE(publish("python", "x", "key1").has_value());
+  ASSERT_TRUE(publish("shared", "x", std::string(kDaemonOwner)).has_value());
+  ASSERT_TRUE(publish("machines", "x").has_value());
+  const auto refused = find_everybodys(store_, "python");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Code::kDenied);
+  EXPECT_THAT(refused.error().message(), HasSubstr("key1"));
+  EXPECT_TRUE(find_everybodys(store_, "shared").has_value());
+  EXPECT_TRUE(find_everybodys(store_, "machines").has_value());
+}
+
 TEST_F(StoreTest, RefusesWhatIsNoImageFile) {
   const auto build = store_.new_build();
   ASSERT_TRUE(build.has_value());
@@ -223,11 +236,29 @@ TEST_F(StoreTest, WhatHasAnOwnerTakesNobodysName) {
   ASSERT_TRUE(publish("theirs", "6").has_value()) << "the machine's owner may do as they like";
 }
 
-TEST_F(StoreTest, RefusesALargerImageThanItMayTake) {
-  store_.limit_images(Bytes{3});
-  EXPECT_TRUE(publish("small", "123").has_value());
-  EXPECT_EQ(publish("large", "1234").error().code(), Code::kExhausted);
-  EXPECT_EQ(store_.find("large").error().code(), Code::kNotFound);
+TEST_F(StoreTest, GivesAnOwnerNoMoreRoomThanItMayHave) {
+  ASSERT_TRUE(publish("theirs", "12345", "key2").has_value());
+  store_.limit_owners(Bytes{5});
+  EXPECT_TRUE(publish("one", "123", "key1").has_value());
+  EXPECT_EQ(publish("two", "456", "key1").error().code(), Code::kExhausted);
+  EXPECT_EQ(store_.find("two").error().code(), Code::kNotFound);
+  EXPECT_EQ(count("images"), 2U) << "what was refused is not kept";
+  EXPECT_TRUE(publish("one", "12345", "key1").has_value()) << "again";
+  Manifest again = store_.find("one")->manifest;
+  again.name = "two";
+  EXPECT_EQ(store_.publish_again(again).error().code(), Code::kExhausted);
+}
+
+TEST_F(StoreTest, WhatAnOwnerMakesAgainTakesThePlaceOfTheOlder) {
+  ASSERT_TRUE(publish("one", "old", "key1").has_value());
+  ASSERT_TRUE(publish("shares", "old", "key2").has_value());
+  ASSERT_TRUE(publish("one", "new", "key1").has_value());
+  EXPECT_EQ(count("images"), 2U) << "another's stays";
+  ASSERT_TRUE(publish("one", "newer", "key1").has_value());
+  EXPECT_EQ(count("images"), 2U);
+  ASSERT_TRUE(publish("one", "newer", "key1").has_value());
+  EXPECT_TRUE(store_.find("one").has_value());
+  EXPECT_TRUE(store_.find("shares").has_value());
 }
 
 TEST_F(StoreTest, ALayerThatIsMadeAgainTakesThePlaceOfTheOlder) {

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import shutil
+import socket
+import subprocess
 import tarfile
 import tempfile
 import unittest
@@ -122,6 +124,8 @@ class TemplateBuilds(unittest.TestCase):
         self.assertEqual((first["status"], second["digest"]), ("done", first["digest"]), (first, second))
         changed = self.ended("again", "FROM small\nCOPY f /f\nRUN cp /f /g\n", part("f", "other", "f"))
         self.assertNotEqual(changed["digest"], first["digest"])
+        half = self.ended("again", "FROM small\nCOPY f /f\nRUN cp /f /g\nRUN true\n", *files)
+        self.assertNotIn("from the cache", "".join(half["lines"]), "that somebody made a step before is nobody's to know")
         self.remove("again")
 
     def test_a_context_that_is_a_tar(self):
@@ -350,6 +354,66 @@ class TemplateBuilds(unittest.TestCase):
             if len(seen) == 2:
                 break
         self.assertEqual(seen, ["template.built", "template.removed"])
+
+
+class Builder(unittest.TestCase):
+    """The process that makes templates, with a daemon that has been taken over: us."""
+
+    def setUp(self):
+        have_to_be_root()
+        self.scratch = tempfile.mkdtemp(prefix="brig-builder-")
+        self.addCleanup(shutil.rmtree, self.scratch, ignore_errors=True)
+        self.orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(self.orders.close)
+        self.orders.settimeout(service.PATIENCE)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel's least: a few messages
+        words = [service.BRIG, "template", "serve", "--templates-dir", os.path.join(self.scratch, "t"), "--at-once", "1", "--input", "10M", "--time", "10m"]
+        with theirs:
+            self.builder = subprocess.Popen(words, pass_fds=[3], preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
+        self.addCleanup(self.builder.wait)
+        self.addCleanup(self.builder.kill)
+
+    def order(self, kind, *files, **more):
+        order = {"kind": kind, "id": "b1", "name": "mine", "owner": "key1", "templates": [], "image": "", "limits": {}, "time_ms": 600000, "room": 1 << 20, **more}
+        socket.send_fds(self.orders, [json.dumps(order).encode()], files)
+
+    def news(self):
+        return json.loads(self.orders.recv(1 << 16))
+
+    def test_an_order_that_cannot_be_read(self):
+        self.orders.send(b"{")
+        self.orders.send(b"\xff")
+        self.order("build", id="b2", name="../x")
+        answer = self.news()
+        self.assertEqual((answer["id"], answer["kind"]), ("b2", "failed"))
+        self.order("import", id="b3", image="x" * 301)
+        answer = self.news()
+        self.assertEqual((answer["id"], answer["kind"]), ("b3", "failed"))
+        self.order("remove", id="b4")
+        answer = self.news()
+        self.assertEqual((answer["id"], answer["kind"]), ("b4", "failed"))
+        self.assertIn("no template", answer["text"])
+        self.assertIsNone(self.builder.poll())
+
+    def test_a_daemon_that_does_not_listen(self):
+        context, dockerfile = os.path.join(self.scratch, "tar"), os.path.join(self.scratch, "Dockerfile")
+        with open(context, "wb") as file:
+            file.write(tar_of(("a", b"x", "", 0o644)))
+        with open(dockerfile, "w") as file:
+            file.write("FROM scratch\n" + "COPY a /a\n" * 50)
+        with open(context) as one, open(dockerfile) as two:
+            self.order("build", one.fileno(), two.fileno(), time_ms=1000)
+        self.assertEqual(self.news()["kind"], "begun")
+        child = wait_until(lambda: children(self.builder.pid))[0]
+        for i in range(30):
+            self.order("remove", id="r%d" % i)  # the answers fill the way back
+        self.assertTrue(wait_until(lambda: not is_alive(child)), "a build outlives its time")
+        answers = []
+        while len(answers) < 31:
+            answer = self.news()
+            if answer["kind"] == "failed":
+                answers.append(answer)
+        self.assertEqual([one["id"] for one in answers if "longer" in one["text"]], ["b1"])
 
 
 if __name__ == "__main__":

@@ -115,8 +115,9 @@ Result<> Build::perform_run(const PlanStep& step, const Made& made, const std::s
 
 Result<Template> Build::find(const std::string& name) {
   used_.insert(name);
-  Template found = TRY(store_.find(name));
-  if (request_.may_use && !request_.may_use(found.manifest))
+  auto found = store_.find(name);
+  const bool is_unknown = !found && found.error().code() == Code::kNotFound;  // its sentence suggests others' names
+  if (request_.may_use && (is_unknown || (found && !request_.may_use(found->manifest))))
     return Error(Code::kNotFound, "there is no template \"" + printable(name, 80) + "\" here");
   return found;
 }
@@ -183,7 +184,8 @@ Result<Made> Build::make_stage(const PlanStage& stage) {
     std::string key = TRY(key_of(step, made, packed).context("line " + std::to_string(step.line)));
     const bool may_be_known = request_.uses_cache || fresh_.contains(key);
     const auto known = may_be_known ? store_.layer(key) : std::nullopt;
-    say(step.text + (known ? " (from the cache)" : ""));
+    // An owner is not told: it would say that somebody else has built exactly this.
+    say(step.text + (known && request_.owner.empty() ? " (from the cache)" : ""));
     if (known) {
       made.root.layers.push_back(*known);
     } else {

@@ -72,16 +72,15 @@ int build_dockerfile(const BuildOptions& o, const HostPath& file) {
     return cli::usage_error("the context " + printable(context->text()) + " is no folder");
   return make_template(o.folder, *o.name, "build " + *o.name, o.is_json,
                        [&](const image::Workshop& workshop, image::Store& store) {
-                         return image::build_dockerfile(
-                             workshop, store,
-                             {.file = file,
-                              .context = *context,
-                              .name = *o.name,
-                              .arguments = *arguments,
-                              .target = o.target.value_or(""),
-                              .uses_cache = !o.is_fresh,
-                              // A key may call its own as it likes.
-                              .may_use = [](const image::Manifest& manifest) { return image::may_see(manifest, {}); }});
+                         return image::build_dockerfile(workshop, store,
+                                                        {.file = file,
+                                                         .context = *context,
+                                                         .name = *o.name,
+                                                         .arguments = *arguments,
+                                                         .target = o.target.value_or(""),
+                                                         .uses_cache = !o.is_fresh,
+                                                         // A key may call its own as it likes.
+                                                         .may_use = image::is_everybodys});
                        });
 }
 

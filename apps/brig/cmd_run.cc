@@ -22,6 +22,7 @@
 #include "command.h"
 #include "image/catalog.h"
 #include "image/digest.h"
+#include "image/everybodys.h"
 #include "image/prompt.h"
 #include "libraries.h"
 #include "options.h"
@@ -138,7 +139,7 @@ std::string working_folder() {
 Result<std::optional<image::Template>> find_template(const RunOptions& o) {
   if (o.template_name.value_or("host") == "host") return std::optional<image::Template>();
   return std::optional<image::Template>(
-      TRY(image::Catalog(TRY(templates_folder(o.libraries.templates_dir))).find(*o.template_name)));
+      TRY(image::find_everybodys(image::Catalog(TRY(templates_folder(o.libraries.templates_dir))), *o.template_name)));
 }
 
 /// `places` gets where the sources of the policy file's mounts stand.

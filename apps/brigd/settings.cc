@@ -15,6 +15,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "image/catalog.h"
+#include "image/everybodys.h"
 #include "image/own_name.h"
 #include "policy/parse.h"
 #include "runtime/walls.h"
@@ -127,7 +128,8 @@ Result<> read_pools(const Flags& flags, sandboxes::PoolLimits& pool) {
 Result<> check_pools(const sandboxes::PoolLimits& pool, const HostPath& templates) {
   for (const auto& [name, size] : pool.templates) {
     if (name == image::kHostName || size == 0) continue;
-    if (auto found = image::Catalog(templates).find(name); !found) return std::move(found).error().context("--pool");
+    if (auto found = image::find_everybodys(image::Catalog(templates), name); !found)
+      return std::move(found).error().context("--pool");
   }
   return {};
 }

@@ -79,7 +79,7 @@ Result<Template> Catalog::find(std::string_view name) const {
 
 Result<Template> find_everybodys(const Catalog& catalog, std::string_view name) {
   Template found = TRY(catalog.find(name));
-  if (may_see(found.manifest, {})) return found;  // also for nobody's key
+  if (is_everybodys(found.manifest)) return found;
   return Error(Code::kDenied, "the template \"" + printable(name, 80) + "\" is the key's " + found.manifest.owner +
                                   ", which made it over the API, and used with that key only: build or import one of "
                                   "your own under another name, or brig template rm " +

@@ -84,7 +84,8 @@ void Sandboxes::prepare_defaults() {
 }
 
 Result<> Sandboxes::prepare(const std::string& template_name) {
-  const runtime::RootImage root = TRY(options_.find_template(template_name, store::kLocalKeyId));
+  // Nobody asks for it: what a key made is not kept ready for others.
+  const runtime::RootImage root = TRY(options_.find_template(template_name, {}));
   const policy::Policy policy =
       TRY(with_libraries(template_name, TRY(options_.policy_of_template(template_name, options_.defaults))));
   const runtime::Walls::Chosen chosen = TRY(walls_.choose(policy, root));

@@ -5,7 +5,9 @@ usage: agent.py DATA.csv CHART.png        (BRIG_API_KEY says who you are; `pip i
 """
 import sys
 
-from brig import Sandbox
+if len(sys.argv) != 3:
+    sys.exit(__doc__.strip())
+from brig import Sandbox  # noqa: E402 (whoever reads the usage may not have it yet)
 
 # What the model answered to "how warm is each month?"; ask one of yours here.
 MODEL_CODE = """

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What the papers say about the tree is true: tests they name exist, links lead somewhere."""
+import json
 import pathlib
 import re
 import subprocess
@@ -76,6 +77,13 @@ class Links(unittest.TestCase):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", paper.read_text()):
                 with self.subTest(paper=str(paper.relative_to(ROOT)), target=target):
                     self.assertTrue((paper.parent / target).exists())
+
+    def test_the_clients_versions_are_those_that_are_driven(self):
+        text = (ROOT / "docs/e2b.md").read_text()
+        driven = json.loads((ROOT / "tests/e2b/package.json").read_text())["dependencies"]
+        pinned = (ROOT / "tests/e2b/python/requirements.txt").read_text().splitlines()
+        for name in [f"{name}@{version}" for name, version in driven.items()] + [line for line in pinned if re.match(r"e2b(-code-interpreter)?==", line)]:
+            self.assertIn(f" {name}", text)
 
     def test_every_room_has_a_readme(self):
         rooms = [line.split(":")[0].strip() for line in (ROOT / "src/LAYERS").read_text().splitlines() if line[:1] not in {"#", ""}]

@@ -42,6 +42,12 @@ class Papers(unittest.TestCase):
             with open(chart, "rb") as file:
                 self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
 
+    def test_the_agent_says_what_it_wants(self):
+        done = subprocess.run([sys.executable, os.path.join(ROOT, "examples/sdk/agent.py")], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("usage: agent.py DATA.csv CHART.png", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
     def run_block(self, number, before, folder):
         with open(os.path.join(HERE, "../README.md")) as file:
             code = re.findall(r"```python\n(.*?)```", file.read(), re.S)[number]

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -177,6 +178,48 @@ Task<> McpBridge::forward(std::string line) {
   co_return Result<>();
 }
 
+bool McpBridge::is_room() const { return tasks_.size() < kAtOnce && waiting_.size() < kAtOnce; }
+
+/// Passes a message on, or has it wait if it is a call and others are before it.
+void McpBridge::take(std::string line) {
+  const bj::object message = object_of(line);
+  const std::string method = text_at(message, "method");
+  if (method == "tools/call") {
+    const bj::value* id = message.if_contains("id");
+    waiting_.push_back({.id = id != nullptr ? *id : bj::value(), .line = std::move(line)});
+    if (!std::exchange(is_calling_, true)) spawn(make_calls());
+    return;
+  }
+  if (method == "notifications/cancelled") {
+    // One that waits is never made, and the daemon has not heard of it. There is no answer to what is cancelled.
+    const bj::object params = member(message, "params");
+    const bj::value* id = params.if_contains("requestId");
+    const auto is_meant = [id](const Call& call) { return id != nullptr && !id->is_null() && call.id == *id; };
+    if (std::erase_if(waiting_, is_meant) > 0) return;
+  }
+  spawn(forward(std::move(line)));
+}
+
+void McpBridge::spawn(Task<> task) {
+  tasks_.spawn([](std::shared_ptr<McpBridge> bridge, Task<> inner) -> Task<> {
+    auto done = co_await std::move(inner);
+    bridge->settled_.notify();
+    co_return done;
+  }(shared_from_this(), std::move(task)));
+}
+
+Task<> McpBridge::make_calls() {
+  while (!waiting_.empty()) {
+    std::string line = std::move(waiting_.front().line);
+    waiting_.pop_front();
+    settled_.notify();                              // there is room again
+    auto done = co_await forward(std::move(line));  // has told of its failures what can be told
+    if (!done && done.error().code() == Code::kCancelled) co_return done;
+  }
+  is_calling_ = false;
+  co_return Result<>();
+}
+
 Task<> McpBridge::read_all() {
   InputLines lines(kMessageMax);
   while (true) {
@@ -188,13 +231,8 @@ Task<> McpBridge::read_all() {
     if (!line) co_return std::move(line).error();
     if (!*line) break;
     if ((*line)->find_first_not_of(" \t\r") == std::string::npos) continue;
-    while (tasks_.size() >= kAtOnce) CO_TRY_VOID(co_await settled_.wait());
-    const auto self = shared_from_this();
-    tasks_.spawn([](std::shared_ptr<McpBridge> bridge, std::string text) -> Task<> {
-      auto done = co_await bridge->forward(std::move(text));
-      bridge->settled_.notify();
-      co_return done;
-    }(self, *std::move(*line)));
+    while (!is_room()) CO_TRY_VOID(co_await settled_.wait());
+    take(*std::move(*line));
   }
   co_return co_await with_timeout(kGrace, idle(), "what was asked");
 }

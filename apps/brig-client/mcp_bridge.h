@@ -1,9 +1,14 @@
 #pragma once
 /// McpBridge: MCP over standard input and output, on the endpoint of a daemon. A line is a message, an answer is a
-/// line; each message is a request of its own, so that one can cancel another. What is in a message is the daemon's
-/// business: only what its headers must repeat is read here.
+/// line; each message is a request of its own, so that one can cancel another. Calls of tools are made in the order of
+/// their lines, the next when the one before is answered: requests of their own would overtake each other. All else
+/// passes at once. What is in a message is the daemon's business: only what its headers must repeat, and what tells
+/// calls and their cancellation, is read here.
+#include <deque>
 #include <memory>
 #include <string>
+
+#include <boost/json/value.hpp>
 
 #include "async/notifier.h"
 #include "async/task_group.h"
@@ -24,7 +29,16 @@ class McpBridge final : public std::enable_shared_from_this<McpBridge> {
   Task<> close();
 
  private:
+  struct Call {
+    boost::json::value id;
+    std::string line;
+  };
+
   Task<> read_all();
+  [[nodiscard]] bool is_room() const;
+  void take(std::string line);
+  void spawn(Task<> task);
+  Task<> make_calls();
   Task<> forward(std::string line);
   Task<std::unique_ptr<http::Response>> post(const std::string& line);
   Task<> print_answer(http::Response& response, const std::string& line);
@@ -37,6 +51,8 @@ class McpBridge final : public std::enable_shared_from_this<McpBridge> {
   Remote& remote_;
   std::string session_;
   bool is_reopening_ = false;
+  std::deque<Call> waiting_;  ///< calls of tools that are not made yet
+  bool is_calling_ = false;
   Notifier settled_;
   TaskGroup tasks_;
 };

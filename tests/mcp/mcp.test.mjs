@@ -170,16 +170,19 @@ for (const { name, make, old, isStateless } of clients) {
 
     test("what is cancelled stops and keeps its state", async () => {
       const stop = new AbortController();
+      // Past the conversation: over standard input and output its calls wait for the one that runs.
+      const own = sandbox ?? /sandbox_id: (\S+)[^\n]*\(this conversation's own\)/.exec(await said("list_sandboxes"))[1];
+      const isThere = async (name) => (await fetch(new URL(`/v1/sandboxes/${own}/fs?path=/workspace/${name}`, BRIG_API_URL), { headers })).status === 200;
       const running = call("run_code", { code: "begun = 1\nopen('/workspace/begun', 'w').close()\nimport time\ntime.sleep(600)" }, { signal: stop.signal });
       running.catch(() => undefined);
-      await until("the cell runs", async () => !(await call("read_file", { path: "begun" })).isError);
+      await until("the cell runs", () => isThere("begun"));
       stop.abort();
       await assert.rejects(running);
       assert.match(await said("run_code", { code: "print(begun)" }), /1/);
       const command = new AbortController();
       const sleeping = call("run_command", { command: "touch asleep; exec sleep 599" }, { signal: command.signal });
       sleeping.catch(() => undefined);
-      await until("the command runs", async () => !(await call("read_file", { path: "asleep" })).isError);
+      await until("the command runs", () => isThere("asleep"));
       command.abort();
       await assert.rejects(sleeping);
       await until("it has gone", async () => !(await said("run_command", { command: "cat /proc/[0-9]*/cmdline | tr '\\0' ' '" })).includes("sleep 599 "));
@@ -316,6 +319,33 @@ describe("brig mcp with a daemon of its own", () => {
     bridge.child.stdin.end();
     assert.deepEqual(await bridge.ended, [0, null]);
     assert.deepEqual(children.filter(lives), []);
+  });
+
+  test("makes calls in the order of their lines, whatever waits", async () => {
+    const bridge = new Bridge();
+    await bridge.ask(begin);
+    const lines = ["order = []", ...[1, 2, 3, 4].map((n) => `order.append(${n})`), "print(order)"].map((code, n) => run(10 + n, code));
+    bridge.child.stdin.write(`${lines.join("\n")}\n`);
+    await until("six answers", () => bridge.lines.length === 7);
+    assert.deepEqual(bridge.lines.slice(1).map((line) => line.id), [10, 11, 12, 13, 14, 15]);
+    assert.match(bridge.lines[6].result.content[0].text, /\[1, 2, 3, 4\]/);
+
+    // A ping and the end of calls pass those that wait; one that was cancelled while it waited is never made.
+    const cancel = (id) => JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id } });
+    const sleeping = { name: "run_code", arguments: { code: "import time\ntime.sleep(600)" }, _meta: { progressToken: 20 } };
+    const long = JSON.stringify({ jsonrpc: "2.0", id: 20, method: "tools/call", params: sleeping });
+    bridge.child.stdin.write(`${[long, run(21, "order.append(21)"), run(22, "print(order)"), cancel(21), '{"jsonrpc":"2.0","id":23,"method":"ping"}'].join("\n")}\n`);
+    const idsFrom = (place) => bridge.lines.slice(place).map((line) => line.id).filter((id) => id !== undefined);
+    await until("the ping's answer", () => idsFrom(7).length > 0);
+    await until("a sign of life of the call", () => bridge.lines.some((line) => line.method === "notifications/progress"));
+    assert.deepEqual(idsFrom(7), [23]);
+    bridge.child.stdin.write(`${cancel(20)}\n`);
+    await until("an answer to the last", () => bridge.lines.some((line) => line.id === 22));
+    const told = bridge.lines.find((line) => line.id === 22).result.content[0].text;
+    assert.match(told, /\[1, 2, 3, 4\]/);
+    assert.deepEqual(idsFrom(7).filter((id) => id !== 20), [23, 22]);
+    bridge.child.stdin.end();
+    assert.deepEqual(await bridge.ended, [0, null]);
   });
 
   test("answers what a pipe asks before it ends", async () => {

@@ -1,4 +1,7 @@
 /// brig run --context: code as a cell of a context that lives on in the daemon, so that the next call finds its state.
+#include <algorithm>
+#include <array>
+
 #include <boost/json/value.hpp>
 
 #include "../brig/command.h"
@@ -32,11 +35,72 @@ struct ContextOptions {
   std::optional<std::string> key;
 };
 
+/// Flags of brig run that say what a fresh sandbox is.
+constexpr std::array<std::string_view, 27> kOfFresh = {"--cpu-time",
+                                                       "--memory",
+                                                       "--cpus",
+                                                       "--pids",
+                                                       "--disk",
+                                                       "--output",
+                                                       "--env",
+                                                       "--policy",
+                                                       "--preset",
+                                                       "--templates-dir",
+                                                       "--lib",
+                                                       "--wheels",
+                                                       "--stdin",
+                                                       "--runtime",
+                                                       "--remote-url",
+                                                       "--remote-key-file",
+                                                       "--remote-template",
+                                                       "--remote-sandbox-url",
+                                                       "--remote-trusted",
+                                                       "--require",
+                                                       "--no-weaknesses",
+                                                       "--report",
+                                                       "-q",
+                                                       "--quiet",
+                                                       "--explain",
+                                                       "--in",
+                                                       "--json"};
+
+/// A usage error if a flag is there that brig run has, and we have not.
+std::optional<int> refuse_of_fresh(const Words& words) {
+  for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    if (words[i] == "-c" || words[i] == "--code") {
+      ++i;  // its value may look as it likes
+      continue;
+    }
+    const std::string flag = words[i].substr(0, words[i].find('='));
+    if (std::ranges::find(kOfFresh, flag) == kOfFresh.end()) continue;
+    if (flag == "--in")
+      return cli::usage_error(
+          "--in is not with --context: its sandbox lives on in a daemon (brig sandbox ls shows it, brig sandbox cp "
+          "copies files into it)");
+    if (flag == "--json")
+      return cli::usage_error(
+          "--json is not with --context: what the code prints is printed (the daemon's API answers cells as JSON: "
+          "docs/service.md)");
+    return cli::usage_error(
+        flag +
+        " is not with --context: its sandbox lives on in a daemon, which says what it may (brig run "
+        "--context NAME --help lists the flags)");
+  }
+  return {};
+}
+
+/// The parser takes whatever follows --context for its value.
+bool asks_for_help(const Words& words) {
+  const auto flag = std::ranges::find(words, "--context");
+  return flag != words.end() && flag + 1 != words.end() && (*(flag + 1) == "--help" || *(flag + 1) == "-h");
+}
+
 std::optional<int> parse(const Words& words, ContextOptions& o) {
   cli::Options options(
       "run --context NAME [flags] [FILE | -c CODE | -]",
       "Runs code in a context of a daemon: an interpreter that lives on and keeps its variables for the next call with "
-      "the same name.\nThe first call makes it, in a sandbox of its own, which ends when it is not used for an hour "
+      "the same name.\nNeeds brig serve and a key of it. The first call makes it, in a sandbox of its "
+      "own, which ends when it is not used for an hour "
       "(brig sandbox ls shows it).");
   options.option("--context", o.context, "NAME", "or SANDBOX/CONTEXT: one that there is, by its ids");
   options.positional("FILE", o.source.file, "the code, or - to read it from the standard input");
@@ -48,6 +112,8 @@ std::optional<int> parse(const Words& words, ContextOptions& o) {
   options.option("--out", o.out, "DIR", "where figures are saved (figures)");
   options.option("--api-url", o.url, "URL", "the daemon (default BRIG_API_URL, or http://127.0.0.1:2744)");
   options.option("--api-key", o.key, "KEY", "default BRIG_API_KEY");
+  if (asks_for_help(words)) return options.parse(Words{"--help"});
+  if (const auto code = refuse_of_fresh(words)) return code;
   return options.parse(words);
 }
 
@@ -88,12 +154,13 @@ Result<Place> find_place(Remote& remote, const ContextOptions& o, std::string_vi
   return place;
 }
 
-/// Letters, digits and "-_." as a name; two ids with a slash between them.
+/// Letters, digits and "-_." as a name, which does not look like a flag; two ids with a slash between them.
 bool is_name(std::string_view name) {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
   const std::size_t slash = name.find('/');
-  return !name.empty() && name.size() <= 128 && name.find_first_not_of(kLetters) == std::string_view::npos &&
-         slash != 0 && slash != name.size() - 1 && name.find('/', slash + 1) == std::string_view::npos;
+  return !name.empty() && !name.starts_with('-') && name.size() <= 128 &&
+         name.find_first_not_of(kLetters) == std::string_view::npos && slash != 0 && slash != name.size() - 1 &&
+         name.find('/', slash + 1) == std::string_view::npos;
 }
 
 }  // namespace
@@ -103,8 +170,9 @@ int cmd_run_in_context(const Words& words) {
   if (const auto code = parse(words, o)) return *code;
   o.name = o.context.value_or("");
   if (!is_name(o.name))
-    return cli::usage_error("--context: \"" + printable(o.name, 60) +
-                            "\" is no name (letters, digits, \"-\", \"_\" and \".\") and not SANDBOX/CONTEXT");
+    return cli::usage_error(
+        "--context: \"" + printable(o.name, 60) +
+        "\" is no name (letters, digits, \"_\", \".\", and \"-\" but not first) and not SANDBOX/CONTEXT");
   const auto source = cli::read_source(o.source, {});
   if (!source) return cli::usage_error(source.error().message());
   const auto* script = std::get_if<service::Script>(&source->program);

@@ -34,6 +34,9 @@ TEST(DidYouMean, FindsTheCloseOneOnly) {
   constexpr std::array<std::string_view, 3> kWords{"memory", "timeout", "pids"};
   EXPECT_EQ(did_you_mean("memroy", kWords), " (did you mean \"memory\"?)");
   EXPECT_EQ(did_you_mean("xyzzy", kWords), "");
+  constexpr std::array<std::string_view, 2> kShort{"bench", "run"};
+  EXPECT_EQ(did_you_mean("rnu", kShort), " (did you mean \"run\"?)");
+  EXPECT_EQ(did_you_mean("nur", kShort), "");
 }
 
 }  // namespace

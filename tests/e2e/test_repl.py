@@ -165,7 +165,19 @@ class Interpreters(unittest.TestCase):
             with self.subTest(words):
                 ran = self.brig("run", *words)
                 self.assertEqual(ran.returncode, 2, ran.stderr)
+        for words, said in ((["--in", "."], "--in is not with --context: .*brig sandbox cp"), (["--json"], "--json is not with --context: "),
+                            (["--memory=1G"], "--memory is not with --context: ")):
+            with self.subTest(words):
+                ran = self.brig("run", "--context", "a", *words, "-c", "1")
+                self.assertRegex(ran.stderr, said)
+                self.assertEqual(ran.returncode, 2)
+        self.assertIn('"-c" is no name', self.brig("run", "--context", "-c", "1").stderr)
         self.assertEqual(self.client.list("state=running&metadata.context=a"), [])
+        for words in (["--context", "--help"], ["--context", "-h"], ["--context", "a", "--help"]):
+            with self.subTest(words):
+                ran = self.brig("run", *words)
+                self.assertEqual(ran.returncode, 0, ran.stderr)
+                self.assertIn("Usage: brig run --context NAME", ran.stdout)
         nowhere = {**self.environment, "BRIG_API_URL": "http://127.0.0.1:9"}
         ran = self.brig("run", "--context", "a", "-c", "1", environment=nowhere)
         self.assertEqual(ran.returncode, 125)

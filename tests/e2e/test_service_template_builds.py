@@ -171,6 +171,10 @@ class TemplateBuilds(unittest.TestCase):
         owner = self.daemon.owner()
         self.assertEqual(owner.expect(200, "GET", "/v1/templates/small")["name"], "small")
         self.assertEqual(owner.request("DELETE", "/v1/templates/small").status, 403)
+        self.assertNotIn("small", self.other.post("/v1/sandboxes", {"template": "smal"}).body.decode())
+        ran = subprocess.run([service.BRIG, "run", "--template", "small", "--templates-dir", self.folder, "--", "true"], capture_output=True, text=True)
+        self.assertNotEqual(ran.returncode, 0)
+        self.assertIn("is the key's", ran.stderr)
 
     def test_a_build_is_its_keys(self):
         build = self.ended("seen", "FROM scratch\nCOPY a /a\n", part("a", "x", "a"))
@@ -269,6 +273,8 @@ class TemplateBuilds(unittest.TestCase):
         self.assertEqual(self.send(form(part("name", "x"), part("dockerfile", "FROM scratch\n")), plain).status, 403)
         self.assertEqual(plain.request("POST", "/v1/templates/import?name=x", b"x").status, 403)
         self.assertEqual(self.send(b"", service.Client(self.daemon.address)).status, 401)
+        bad = self.client.request("POST", "/v1/templates/import?name=x&image=" + "%FF" * 101, b"x")
+        self.assertEqual((bad.status, "UTF-8" in bad.body.decode()), (400, True), bad)
         bound = self.builder("bound", templates=["host", "mine"])
         build = self.ended("mine", "FROM small\n", client=bound)
         self.assertEqual(build["status"], "failed", build)

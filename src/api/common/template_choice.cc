@@ -16,7 +16,9 @@ Result<ChosenTemplate> choose_template(const std::optional<image::Catalog>& cata
   ChosenTemplate chosen{.name = name, .defaults = {}};
   if (name == image::kHostName) return chosen;
   auto found = catalog ? catalog->find(name) : Result<image::Template>(no_template(name));
-  if (found && !image::may_see(found->manifest, key.id)) found = no_template(name);
+  // The catalog's own sentence suggests names, of whomever they are.
+  const bool is_unknown = !found && found.error().code() == Code::kNotFound;
+  if (is_unknown || (found && !image::may_see(found->manifest, key.id))) found = no_template(name);
   if (found) {
     chosen.defaults = std::move(found->manifest.defaults);
     return chosen;

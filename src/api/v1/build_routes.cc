@@ -9,6 +9,7 @@
 #include "api/v1/query.h"
 #include "api/v1/render.h"
 #include "async/timer.h"
+#include "base/text.h"
 #include "image/own_name.h"
 #include "json/json.h"
 
@@ -70,7 +71,8 @@ Task<> BuildRoutes::build(http::Exchange& exchange) {
   BuildForm form(std::move(upload));
   CO_TRY_VOID(co_await form.read(reader));
   CO_TRY(builds::Wanted wanted, std::move(form).finish(builds_.open_upload()));
-  CO_TRY(const auto build, builds_.start(caller.key, std::move(seat), std::move(wanted)));
+  CO_TRY(const Caller still, this->caller(exchange));  // an upload takes its time: the key may be revoked
+  CO_TRY(const auto build, builds_.start(still.key, std::move(seat), std::move(wanted)));
   co_return co_await exchange.send_json(202, text_of(build_json(*build)));
 }
 
@@ -81,7 +83,8 @@ Task<> BuildRoutes::import(http::Exchange& exchange) {
   const std::string* image = exchange.target().find("image");
   if (name == nullptr) co_return Error(Code::kInvalidArgument, "name: what is the template to be called?");
   CO_TRY_VOID(builds_.check_name(caller.key, *name));
-  if (image != nullptr && image->size() > 300) co_return Error(Code::kInvalidArgument, "image: at most 300 bytes");
+  if (image != nullptr && (image->size() > 300 || !is_utf8(*image)))
+    co_return Error(Code::kInvalidArgument, "image: at most 300 bytes of UTF-8");
   CO_TRY(builds::Upload upload, builds_.open_upload());
   std::vector<std::byte> piece(kPiece);
   while (true) {
@@ -94,7 +97,8 @@ Task<> BuildRoutes::import(http::Exchange& exchange) {
                         .size_mb = (upload.size() >> 20U) + 1,
                         .image = image != nullptr ? *image : "",
                         .input = std::move(upload).take()};
-  CO_TRY(const auto build, builds_.start(caller.key, std::move(seat), std::move(wanted)));
+  CO_TRY(const Caller still, this->caller(exchange));  // as above
+  CO_TRY(const auto build, builds_.start(still.key, std::move(seat), std::move(wanted)));
   co_return co_await exchange.send_json(202, text_of(build_json(*build)));
 }
 

@@ -164,6 +164,9 @@ TEST_F(TemplateTest, WhatAnotherKeyHadMadeIsNotThere) {
   EXPECT_EQ(status_of(ask("GET", "/v1/templates/theirs/prompt", key_.text)), 404);
   EXPECT_EQ(status_of(ask("DELETE", "/v1/templates/theirs", key_.text)), 404);
   EXPECT_EQ(status_of(ask("POST", "/v1/sandboxes", key_.text, R"({"template": "theirs"})")), 404);
+  const std::string mistyped = ask("POST", "/v1/sandboxes", key_.text, R"({"template": "their"})");
+  EXPECT_EQ(status_of(mistyped), 404);
+  EXPECT_EQ(mistyped.find("theirs"), std::string::npos) << mistyped;
   EXPECT_EQ(status_of(ask("POST", "/v1/sandboxes", key_.text, R"({"template": "own"})")), 201);
 }
 

@@ -13,7 +13,7 @@ using namespace brig::runtimes::remote;
 
 namespace {
 
-void expect_sane(const Envelope& envelope) {
+void expect_sane(const http::Envelope& envelope) {
   BRIG_CHECK(envelope.payload.size() <= kEnvelopeMax, "an envelope without end");
   const auto event = read_event(envelope);
   if (!event) return;
@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     BRIG_CHECK(made->token.find_first_of("\r\n ") == std::string::npos, "a token that is more than one");
   }
   (void)read_e2b_online(rest);
-  EnvelopeReader reader;
+  http::EnvelopeReader reader(kEnvelopeMax);
   while (!rest.empty()) {
     reader.feed(rest.substr(0, piece));
     rest.remove_prefix(std::min(piece, rest.size()));

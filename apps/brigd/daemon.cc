@@ -66,7 +66,7 @@ class Daemon {
              {.domain = settings.domain, .signer = api::v1::PreviewSigner(std::move(preview_secret))}, catalog_),
         lives_(sandboxes_, io_.get_executor(), wall_now),
         guests_(sandboxes_, *store_, lives_, api::e2b::Tokens(std::move(e2b_secret)), wall_now),
-        front_(guests_, lives_, domains_of(settings)),
+        front_(guests_, lives_, domains_of(settings), io_.get_executor()),
         e2b_(sandboxes_, snapshots_, *store_, lives_, guests_, catalog_, settings.domain, settings.tls_domain),
         builds_(settings.builds, builds_place(), catalog_, io_.get_executor(), wall_now,
                 [this](const builds::Happening& happening) { note(happening); }),

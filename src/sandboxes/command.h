@@ -33,6 +33,7 @@ struct CommandSpec {
   std::optional<guest::TerminalSize> terminal;
   std::optional<Milliseconds> timeout;  ///< none = as long as the sandbox
   bool is_background = false;           ///< does not keep the sandbox from being idle
+  std::string tag;                      ///< what whoever started it calls it; nothing here depends on it
 };
 
 struct CommandEnd {

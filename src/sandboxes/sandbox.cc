@@ -331,7 +331,14 @@ Task<> Sandbox::pause() {
   CO_TRY_VOID(life_.pause());
   auto paused = co_await cell_->pause();
   if (!paused && !life_.is_ended()) (void)life_.resume(clock_());
+  changed_.notify();
   co_return paused;
+}
+
+Task<> Sandbox::halted() {
+  const auto self = shared_from_this();
+  while (life_.state() == State::kRunning) CO_TRY_VOID(co_await changed_.wait());
+  co_return Result<>();
 }
 
 Task<> Sandbox::resume() {

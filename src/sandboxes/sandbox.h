@@ -145,6 +145,8 @@ class Sandbox final : public std::enable_shared_from_this<Sandbox> {
   /// Suspends until one of its commands starts, prints or ends, or the sandbox does.
   Task<> activity();
 
+  /// Suspends until it is paused, or has ended: for whoever tells of what goes on inside, which then goes on no more.
+  Task<> halted();
   Task<> pause();
   Task<> resume();
   /// Returns when the kernel has the new end as well.

@@ -42,7 +42,7 @@ class ControlTest : public ::testing::Test {
     snapshots_ = std::make_unique<sandboxes::Snapshots>(folder_.path() + "/snapshots", *sandboxes_, *store_, wall_now);
     lives_ = std::make_unique<Lives>(*sandboxes_, rig_.io.get_executor(), wall_now);
     guests_ = std::make_unique<Guests>(*sandboxes_, *store_, *lives_, Tokens("secret"), wall_now);
-    front_ = std::make_unique<Front>(*guests_, *lives_, std::vector<std::string>{"localhost"});
+    front_ = std::make_unique<Front>(*guests_, *lives_, std::vector<std::string>{"localhost"}, rig_.io.get_executor());
     control_ = std::make_unique<Control>(*sandboxes_, *snapshots_, *store_, *lives_, *guests_,
                                          image::Catalog(*HostPath::parse(folder_.path() + "/t")), "localhost", "");
     control_->add_to(router_);

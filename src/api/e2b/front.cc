@@ -5,6 +5,8 @@
 #include <boost/json/value.hpp>
 
 #include "api/e2b/errors.h"
+#include "api/e2b/filesystem_service.h"
+#include "api/e2b/process_service.h"
 #include "api/v1/proxy.h"
 #include "json/json.h"
 
@@ -44,9 +46,12 @@ http::Reply port_reply(const http::Exchange& exchange, std::string_view code, st
 
 }  // namespace
 
-Front::Front(Guests& guests, Lives& lives, std::vector<std::string> domains)
-    : guests_(guests), lives_(lives), domains_(std::move(domains)), files_(guests), cells_(guests) {
+Front::Front(Guests& guests, Lives& lives, std::vector<std::string> domains, asio::any_io_executor executor)
+    : guests_(guests), lives_(lives), domains_(std::move(domains)), files_(guests), watchers_(std::move(executor)),
+      cells_(guests) {
   files_.add_to(envd_);
+  add_process_service(envd_, guests);
+  add_filesystem_service(envd_, guests, watchers_);
   cells_.add_to(interpreter_);
 }
 

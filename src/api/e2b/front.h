@@ -6,6 +6,7 @@
 #include "api/e2b/files.h"
 #include "api/e2b/guests.h"
 #include "api/e2b/interpreter.h"
+#include "api/e2b/watchers.h"
 #include "http/router.h"
 
 namespace brig::api::e2b {
@@ -13,7 +14,7 @@ namespace brig::api::e2b {
 class Front {
  public:
   /// References outlive it. `domains` are those below which host names mean ports; any will do from this machine.
-  Front(Guests& guests, Lives& lives, std::vector<std::string> domains);
+  Front(Guests& guests, Lives& lives, std::vector<std::string> domains, asio::any_io_executor executor);
   Front(const Front&) = delete;
   Front& operator=(const Front&) = delete;
 
@@ -29,6 +30,7 @@ class Front {
   std::vector<std::string> domains_;
   // What answers on the two ports of ours. Each is made here and adds its routes in the constructor.
   Files files_;
+  Watchers watchers_;
   Interpreter cells_;
   http::Router envd_;
   http::Router interpreter_;

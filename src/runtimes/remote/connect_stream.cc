@@ -14,8 +14,6 @@ namespace bj = boost::json;
 using json::Reader;
 using Kind = ProcessEvent::Kind;
 
-constexpr std::size_t kHeadSize = 5;  ///< flags, and the length in four bytes, the highest first
-constexpr std::uint8_t kEndFlag = 2;
 constexpr std::size_t kTextMax = 400;
 
 Result<std::string> bytes_at(const Reader& at) {
@@ -62,35 +60,7 @@ Result<ProcessEvent> read_close(const Reader& at) {
 
 }  // namespace
 
-std::string enveloped(std::string_view payload) {
-  const auto length = static_cast<std::uint32_t>(payload.size());
-  std::string envelope(1, '\0');
-  for (const int shift : {24, 16, 8, 0}) envelope += static_cast<char>(length >> shift & 0xffU);
-  return envelope.append(payload);
-}
-
-void EnvelopeReader::feed(std::string_view bytes) {
-  bytes_.erase(0, begin_);
-  begin_ = 0;
-  bytes_.append(bytes);
-}
-
-Result<std::optional<Envelope>> EnvelopeReader::next() {
-  const std::string_view rest = std::string_view(bytes_).substr(begin_);
-  if (rest.size() < kHeadSize) return std::optional<Envelope>();
-  const auto flags = static_cast<std::uint8_t>(rest[0]);
-  if (flags != 0 && flags != kEndFlag)
-    return Error(Code::kInvalidArgument, "an envelope of a kind that nobody asked for");
-  std::size_t length = 0;
-  for (const char byte : rest.substr(1, 4)) length = length << 8U | static_cast<std::uint8_t>(byte);
-  if (length > kEnvelopeMax)
-    return Error(Code::kInvalidArgument, "an envelope of " + std::to_string(length) + " bytes");
-  if (rest.size() - kHeadSize < length) return std::optional<Envelope>();
-  begin_ += kHeadSize + length;
-  return std::optional(Envelope{.is_end = flags == kEndFlag, .payload = std::string(rest.substr(kHeadSize, length))});
-}
-
-Result<ProcessEvent> read_event(const Envelope& envelope) {
+Result<ProcessEvent> read_event(const http::Envelope& envelope) {
   auto value = json::parse(envelope.payload, {.max_bytes = kEnvelopeMax, .max_depth = 8});
   if (!value) return std::move(value).error().context("an event");
   const Reader at(*value);
@@ -112,7 +82,7 @@ std::string start_request(const std::string& program, std::span<const std::strin
   bj::array words;
   for (const std::string& argument : arguments) words.emplace_back(argument);
   const bj::object process{{"cmd", program}, {"args", std::move(words)}, {"cwd", "/"}};
-  return enveloped(json::write(bj::object{{"process", process}, {"stdin", true}}));
+  return http::enveloped(json::write(bj::object{{"process", process}, {"stdin", true}}));
 }
 
 std::string input_request(std::uint32_t pid, std::string_view bytes) {

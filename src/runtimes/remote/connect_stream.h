@@ -1,44 +1,21 @@
 #pragma once
-/// The Connect protocol, as much of it as running one process over the E2B API needs: envelopes and events, in JSON.
-/// Pure.
+/// The Connect protocol, as much of it as running one process over the E2B API needs: events, in JSON, in envelopes
+/// (http/envelopes.h). Pure.
 ///
-/// What comes is read as hostile: an envelope is bounded before it is kept, an event has one meaning or is an error,
-/// what people will see of it is printable. Fields and events that are not known here are a later version's business.
+/// What comes is read as hostile: an event has one meaning or is an error, what people will see of it is printable.
+/// Fields and events that are not known here are a later version's business.
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "http/envelopes.h"
 
 namespace brig::runtimes::remote {
 
 /// Of one envelope: envd sends pieces of 32 KiB, in base64.
 inline constexpr std::size_t kEnvelopeMax = std::size_t{256} << 10;
-
-struct Envelope {
-  bool is_end = false;  ///< of the stream
-  std::string payload;
-};
-
-/// `payload` as a message of its own.
-std::string enveloped(std::string_view payload);
-
-/// Takes bytes as they come, gives envelopes. After an error it gives nothing else.
-class EnvelopeReader {
- public:
-  /// Keeps `bytes`. Ask next() until it has nothing more before each: then less than one envelope is kept.
-  void feed(std::string_view bytes);
-  /// Nothing: more bytes are needed. kInvalidArgument for what is no envelope, is compressed or is too large.
-  Result<std::optional<Envelope>> next();
-  /// In the middle of an envelope.
-  [[nodiscard]] bool has_rest() const { return begin_ < bytes_.size(); }
-
- private:
-  std::string bytes_;
-  std::size_t begin_ = 0;
-};
 
 /// What happened to a process over there.
 struct ProcessEvent {
@@ -57,7 +34,7 @@ struct ProcessEvent {
 };
 
 /// kInvalidArgument for what is no event.
-Result<ProcessEvent> read_event(const Envelope& envelope);
+Result<ProcessEvent> read_event(const http::Envelope& envelope);
 
 /// The request of process.Process/Start, enveloped: a program with a pipe as its standard input.
 std::string start_request(const std::string& program, std::span<const std::string> arguments);

@@ -12,51 +12,6 @@ Result<ProcessEvent> event_of(std::string payload, bool is_end = false) {
   return read_event({.is_end = is_end, .payload = std::move(payload)});
 }
 
-TEST(Envelopes, ComeInWhateverPieces) {
-  const std::string stream = enveloped("{\"a\":1}") + enveloped("") + std::string("\x02\0\0\0\x02{}", 7);
-  for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
-    EnvelopeReader reader;
-    std::vector<Envelope> seen;
-    for (std::size_t at = 0; at < stream.size(); at += piece) {
-      reader.feed(std::string_view(stream).substr(at, piece));
-      for (auto next = reader.next(); next.has_value() && next->has_value(); next = reader.next())
-        seen.push_back(**next);
-    }
-    ASSERT_EQ(seen.size(), 3U) << piece;
-    EXPECT_EQ(seen[0].payload, "{\"a\":1}");
-    EXPECT_EQ(seen[1].payload, "");
-    EXPECT_FALSE(seen[1].is_end);
-    EXPECT_EQ(seen[2].payload, "{}");
-    EXPECT_TRUE(seen[2].is_end);
-    EXPECT_FALSE(reader.has_rest());
-  }
-}
-
-TEST(Envelopes, AreAsTheProtocolHasThem) {
-  EXPECT_EQ(enveloped("{}"), std::string("\0\0\0\0\x02{}", 7));
-  EXPECT_EQ(enveloped(std::string(0x010203, 'x')).substr(0, 5), std::string("\0\0\x01\x02\x03", 5));
-}
-
-TEST(Envelopes, RefusesWhatIsTooLongBeforeItHasCome) {
-  EnvelopeReader reader;
-  reader.feed(std::string("\0\x7f\xff\xff\xff", 5));
-  EXPECT_FALSE(reader.next().has_value());
-  EnvelopeReader just;
-  just.feed(enveloped(std::string(kEnvelopeMax, 'x')));
-  ASSERT_TRUE(just.next().has_value());
-  EnvelopeReader more;
-  more.feed(enveloped(std::string(kEnvelopeMax + 1, 'x')));
-  EXPECT_FALSE(more.next().has_value());
-}
-
-TEST(Envelopes, RefusesWhatIsCompressedOrUnknown) {
-  for (const char flags : {'\x01', '\x03', '\x04', '\x7f', '\xff'}) {
-    EnvelopeReader reader;
-    reader.feed(std::string(1, flags) + std::string(4, '\0'));
-    EXPECT_FALSE(reader.next().has_value()) << int{flags};
-  }
-}
-
 TEST(Events, SayWhatHappened) {
   const auto start = event_of(R"({"event":{"start":{"pid":7}}})");
   ASSERT_TRUE(start.has_value());
@@ -104,7 +59,7 @@ TEST(Events, TextsAreShortAndPrintable) {
 TEST(Requests, AreAsTheOfficialClientsSendThem) {
   const std::vector<std::string> words{"-c", "echo \"$0\""};
   EXPECT_EQ(start_request("/bin/sh", words),
-            enveloped(R"({"process":{"cmd":"/bin/sh","args":["-c","echo \"$0\""],"cwd":"/"},"stdin":true})"));
+            http::enveloped(R"({"process":{"cmd":"/bin/sh","args":["-c","echo \"$0\""],"cwd":"/"},"stdin":true})"));
   EXPECT_EQ(input_request(7, std::string("\0\xff", 2)), R"({"process":{"pid":7},"input":{"stdin":"AP8="}})");
 }
 

@@ -107,7 +107,7 @@ class Events {
 
  private:
   std::unique_ptr<http::Response> response_;
-  EnvelopeReader reader_;
+  http::EnvelopeReader reader_{kEnvelopeMax};
   Buffer buffer_{kReadPiece};
 };
 

@@ -33,7 +33,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", ${port}), Handler).serve_forever()
 `);
   await box.commands.run("python3 serve.py", { background: true });
-  const hex = port.toString(16).toUpperCase();
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
   await box.commands.run(`until grep -q ':${hex} .* 0A ' /proc/net/tcp; do sleep 0.05; done`);
 };
 

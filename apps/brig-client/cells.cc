@@ -11,6 +11,7 @@
 #include "../brig/options.h"
 #include "answer.h"
 #include "base/base64.h"
+#include "base/units.h"
 #include "json/json.h"
 #include "sandbox_request.h"
 #include "sys/file.h"
@@ -23,8 +24,9 @@ namespace bj = boost::json;
 constexpr std::size_t kEventMost = std::size_t{24} << 20;
 constexpr std::size_t kAnswerMax = std::size_t{1} << 20;
 constexpr int kFigureTries = 10'000;
-
-Result<> print_to(int descriptor, const std::string& text) { return sys::write_all(FdRef(descriptor), text); }
+/// That one cell may leave here: it is nobody's disk but the user's.
+constexpr std::size_t kFiguresMost = 1000;
+constexpr std::uint64_t kFigureBytesMost = std::uint64_t{256} << 20;
 
 /// On a line of its own.
 std::string line(std::string text) {
@@ -80,6 +82,33 @@ Result<std::string> Cells::save(std::string_view bytes, std::string_view ending)
   return Error(Code::kExhausted, "the folder " + folder_ + " has too many figures");
 }
 
+/// What a program inside says.
+Result<> Cells::print(int descriptor, std::string text) {
+  if (::isatty(descriptor) == 1) text = (descriptor == STDOUT_FILENO ? out_ : err_).take(text);
+  return sys::write_all(FdRef(descriptor), text);
+}
+
+Result<> Cells::end_output() {
+  TRY(sys::write_all(FdRef(STDOUT_FILENO), out_.end()));
+  TRY(sys::write_all(FdRef(STDERR_FILENO), err_.end()));
+  if (not_saved_ > 0)
+    cli::complain(std::to_string(not_saved_) + " figures were not saved: one run may leave " +
+                  std::to_string(kFiguresMost) + " of them, and " + format(Bytes{kFigureBytesMost}));
+  return {};
+}
+
+Result<> Cells::show_figure(std::string_view bytes, std::string_view ending) {
+  if (saved_ >= kFiguresMost || bytes.size() > kFigureBytesMost - saved_bytes_) {
+    ++not_saved_;
+    return {};
+  }
+  ++saved_;
+  saved_bytes_ += bytes.size();
+  const auto saved = save(bytes, ending);
+  return sys::write_all(FdRef(STDERR_FILENO),
+                        saved ? "figure saved: " + *saved + "\n" : "brig: " + saved.error().message() + "\n");
+}
+
 Result<> Cells::show_result(const bj::object& event) {
   const bj::value* data = event.if_contains("data");
   if (data == nullptr || !data->is_object()) return {};
@@ -87,14 +116,11 @@ Result<> Cells::show_result(const bj::object& event) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPictures{
       {{"image/png", ".png"}, {"image/jpeg", ".jpg"}}};
   for (const auto& [mime, ending] : kPictures) {
-    if (const auto bytes = from_base64(text_at(forms, mime)); bytes && !bytes->empty()) {
-      const auto saved = save(*bytes, ending);
-      return print_to(STDERR_FILENO,
-                      saved ? "figure saved: " + *saved + "\n" : "brig: " + saved.error().message() + "\n");
-    }
+    if (const auto bytes = from_base64(text_at(forms, mime)); bytes && !bytes->empty())
+      return show_figure(*bytes, ending);
   }
   for (const std::string_view mime : {"text/plain", "text/markdown", "application/json", "text/html"}) {
-    if (const std::string text = text_at(forms, mime); !text.empty()) return print_to(STDOUT_FILENO, line(text));
+    if (const std::string text = text_at(forms, mime); !text.empty()) return print(STDOUT_FILENO, line(text));
   }
   return {};
 }
@@ -110,6 +136,8 @@ Task<CellEnding> Cells::run(std::string code, std::optional<double> timeout_seco
                         .length = {}};
   request.headers.add("Content-Type", "application/json");
   request.headers.add("Accept", "text/event-stream");
+  saved_ = not_saved_ = 0;
+  saved_bytes_ = 0;
   CO_TRY(const auto response, co_await send(remote_.client(), std::move(request)));
   while (true) {
     CO_TRY(const auto event, co_await response->read_event());
@@ -117,15 +145,16 @@ Task<CellEnding> Cells::run(std::string code, std::optional<double> timeout_seco
     const auto data = json::parse(event->data, {.max_bytes = kEventMost});
     if (!data || !data->is_object()) continue;
     const bj::object& object = data->as_object();
-    if (event->name == "stdout") CO_TRY_VOID(print_to(STDOUT_FILENO, text_at(object, "chunk")));
-    if (event->name == "stderr") CO_TRY_VOID(print_to(STDERR_FILENO, text_at(object, "chunk")));
+    if (event->name == "stdout") CO_TRY_VOID(print(STDOUT_FILENO, text_at(object, "chunk")));
+    if (event->name == "stderr") CO_TRY_VOID(print(STDERR_FILENO, text_at(object, "chunk")));
     if (event->name == "result") CO_TRY_VOID(show_result(object));
     if (event->name == "error") {
       const std::string traceback = text_at(object, "traceback");
       const std::string sentence = text_at(object, "name") + ": " + text_at(object, "value");
-      CO_TRY_VOID(print_to(STDERR_FILENO, line(traceback.empty() ? sentence : traceback)));
+      CO_TRY_VOID(print(STDERR_FILENO, line(traceback.empty() ? sentence : traceback)));
     }
     if (event->name != "end") continue;
+    CO_TRY_VOID(end_output());
     CellEnding ending{.status = text_at(object, "status"), .exit_code = {}};
     const bj::value* exit = object.if_contains("exit_code");
     if (exit != nullptr && exit->is_int64()) ending.exit_code = static_cast<int>(exit->get_int64() & 0xff);

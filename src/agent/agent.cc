@@ -51,6 +51,7 @@ class Agent {
   void dispatch(const Header& header, std::span<const std::byte> payload);
   void start_command(const Header& header, std::span<const std::byte> payload);
   bool hear_of_births();
+  [[nodiscard]] std::span<Channel* const> channels() const { return std::span(channels_).first(channels_used_); }
   void list_ports(std::uint32_t channel);
   const timespec* time_left(timespec& left);
   void on_control(const Header& header, std::span<const std::byte> payload);
@@ -180,7 +181,7 @@ bool Agent::hear_of_births() {
   for (std::size_t i = 0; i < channels_used_; ++i) {
     if (!channels_[i]->is_forking()) continue;
     if (output_.room() < Output::kReserve) return false;
-    channels_[i]->hear_of_birth(output_);
+    channels_[i]->hear_of_birth(channels(), output_);
   }
   return true;
 }
@@ -371,7 +372,10 @@ void Agent::wait_for_work(bool has_frames, bool has_more) {
   if ((polled_[0].revents & (POLLERR | POLLHUP)) != 0 && !may_receive) end(0);
   if ((polled_[1].revents & (POLLERR | POLLHUP)) != 0) end(0);
   for (std::size_t i = 0; i < slots; ++i) {
-    for (std::size_t at = polled_from_[i]; at < polled_from_[i + 1]; ++at) channels_[i]->on_ready(polled_[at], output_);
+    for (std::size_t at = polled_from_[i]; at < polled_from_[i + 1]; ++at) {
+      if (!channels_[i]->is_forking()) channels_[i]->on_ready(polled_[at], output_);
+      else if (polled_[at].revents != 0) channels_[i]->hear_of_birth(channels(), output_);
+    }
   }
   if (may_receive && polled_[0].revents != 0 && (polled_[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) receive();
 }

@@ -93,14 +93,16 @@ void Channel::start_forked(std::uint32_t id, const guest::Exec& request, int zyg
   take_pipes(forking.pipes);
 }
 
-void Channel::hear_of_birth(Output& output) {
+void Channel::hear_of_birth(std::span<Channel* const> all, Output& output) {
   std::int32_t number = 0;
   const ssize_t count = ::read(born_, &number, sizeof number);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   ::close(std::exchange(born_, -1));
   // It leads a group of its own, as every command. What is said here is said by a program inside, and believed of what
-  // is inside only: at worst its own processes are taken for the command.
-  if (count == sizeof number && number > 1 && ::getpgid(number) == number) {
+  // is inside only: at worst its own processes are taken for the command. Not another channel's, which would hear of
+  // an end that is not its own.
+  const auto has_it = [number](const Channel* channel) { return channel->leads(number); };
+  if (count == sizeof number && number > 1 && ::getpgid(number) == number && std::ranges::none_of(all, has_it)) {
     pid_ = number;
     if (timeout_ms_ > 0) deadline_ = now_ms() + timeout_ms_;
     output.send(guest::Started{.pid = static_cast<std::uint32_t>(pid_)}, id_);
@@ -473,7 +475,6 @@ void Channel::on_ready(const pollfd& ready, Output& output) {
     if (::getsockopt(in_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
     return on_connect(error, output);
   }
-  if (is_forking()) return hear_of_birth(output);
   if (kind_ == Kind::kLeft) return drop_output(ready);
   if (kind_ != Kind::kExec && kind_ != Kind::kDial) return;  // a watch reads in advance()
   if (ready.fd == in_ && (ready.revents & (POLLOUT | POLLERR | POLLHUP)) != 0 && (ready.events & POLLOUT) != 0) {

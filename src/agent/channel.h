@@ -61,8 +61,13 @@ class Channel {
   void on_exit(int status, const rusage& usage, Output& output);
   /// Asked for and not known yet. Such a command hears of no signal.
   [[nodiscard]] bool is_forking() const { return born_ >= 0; }
-  /// Looks whether it is there by now. There must be room for an answer.
-  void hear_of_birth(Output& output);
+  /// Looks whether it is there by now: a process that leads no other one's command among `all`. There must be room for
+  /// an answer.
+  void hear_of_birth(std::span<Channel* const> all, Output& output);
+  /// Whether its command is the process `pid`, and runs.
+  [[nodiscard]] bool leads(pid_t pid) const {
+    return kind_ == Kind::kExec && pid_ == pid && !is_exit_due_ && !is_exit_told_;
+  }
   /// Where this command takes requests to fork; -1 if it takes none, or is gone.
   [[nodiscard]] int forks() const { return is_exit_due_ || is_exit_told_ ? -1 : forks_; }
   /// A process of the command's group has ended whose parent did not wait for it: what it used belongs to the command.
@@ -76,7 +81,7 @@ class Channel {
   /// At most this many descriptors to poll.
   static constexpr std::size_t kPollMax = 4;
   std::size_t poll_for(std::span<pollfd, kPollMax> fds, const Output& output) const;
-  /// Handles one polled descriptor.
+  /// Handles one polled descriptor; not of one that is forking.
   void on_ready(const pollfd& ready, Output& output);
   /// Does what needs no descriptor: reads files, walks trees, reports an exit. True if there is more to do at once.
   bool advance(Output& output);

@@ -65,7 +65,11 @@ std::string in_words(const runtime::Exit& exit) {
 /// One interpreter, and what came of it that is not a whole line yet. Its credit is its own: what another one's output
 /// was worth is nothing to it.
 struct Context::Kernel final : guest::OutputSink {
-  explicit Kernel(std::weak_ptr<Context> owner) : context(std::move(owner)) {}
+  Kernel(std::weak_ptr<Context> owner, std::shared_ptr<std::size_t> counter)
+      : context(std::move(owner)), held(std::move(counter)) {}
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  ~Kernel() override { count(0); }
 
   void on_output(guest::Stream stream, std::span<const std::byte> bytes) override {
     seen += bytes.size();
@@ -78,8 +82,15 @@ struct Context::Kernel final : guest::OutputSink {
     if (process) process->consumed(bytes);
     else owed += bytes;
   }
+  /// What it holds of a line now.
+  void count(std::size_t bytes) {
+    *held = *held - counted + bytes;
+    counted = bytes;
+  }
 
   std::weak_ptr<Context> context;
+  std::shared_ptr<std::size_t> held;  ///< bytes, of all contexts of the sandbox
+  std::size_t counted = 0;            ///< of them this one's
   std::uint64_t seen = 0;
   std::size_t owed = 0;  ///< credit that could not be given before there was a process
   service::Lines lines;
@@ -309,7 +320,7 @@ Task<> Context::launch_cold() {
 Task<> Context::start_kernel(std::vector<std::string> argv, std::uint32_t zygote, Milliseconds limit) {
   const auto self = shared_from_this();
   CO_TRY(guest::Session * agent, agent_());
-  const auto kernel = std::make_shared<Kernel>(weak_from_this());
+  const auto kernel = std::make_shared<Kernel>(weak_from_this(), held_);
   auto starting = agent->exec({.argv = std::move(argv),
                                .env = spec_.env,
                                .cwd = spec_.cwd,
@@ -452,7 +463,7 @@ void Context::take_output(Kernel& from, guest::Stream stream, std::span<const st
   if (stream == guest::Stream::kResults) {
     from.consumed(bytes.size());
     // What comes between cells is nobody's, and is not looked at.
-    if (is_awaited || !from.is_ready) from.lines.append(bytes, [&](std::string_view line) { take_event(from, line); });
+    if (is_awaited || !from.is_ready) read_events(from, bytes);
     return;
   }
   if (!is_awaited || current_->is_abandoned) {
@@ -461,6 +472,20 @@ void Context::take_output(Kernel& from, guest::Stream stream, std::span<const st
   }
   current_->print(stream == guest::Stream::kErr ? CellEvent::Kind::kErr : CellEvent::Kind::kOut,
                   {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+/// A line that is not whole yet counts in what the sandbox's contexts may hold; a short one, as an end is, is read in
+/// any case.
+void Context::read_events(Kernel& from, std::span<const std::byte> bytes) {
+  if (from.lines.held() > kShortLine && *held_ + bytes.size() > kHeldBytesMax) {
+    from.lines.skip();
+    if (current_) ++current_->dropped;
+  }
+  from.lines.append(bytes, [&](std::string_view line) {
+    from.count(0);  // what comes of it counts by itself
+    take_event(from, line);
+  });
+  from.count(from.lines.held());
 }
 
 void Context::take_event(Kernel& from, std::string_view line) {

@@ -27,8 +27,8 @@ namespace brig::sandboxes {
 inline constexpr std::size_t kCellsMax = 64;
 /// Results of one cell that its caller has not taken yet; more are dropped, and counted.
 inline constexpr std::size_t kHeldResultsMax = 256;
-/// Bytes that the daemon holds for all contexts of one sandbox: results and errors that nobody has taken yet, beyond
-/// which they are dropped, and code that waits, beyond which none is taken.
+/// Bytes that the daemon holds for all contexts of one sandbox: results and errors that nobody has taken yet and lines
+/// of them that have begun, beyond which they are dropped, and code that waits, beyond which none is taken.
 inline constexpr std::size_t kHeldBytesMax = std::size_t{32} << 20;
 
 struct ContextSpec {
@@ -109,6 +109,7 @@ class Context final : public std::enable_shared_from_this<Context> {
   Task<> watch(std::shared_ptr<Kernel> kernel);
   Task<> mourn(std::shared_ptr<Waiting> cell);
   void take_output(Kernel& from, guest::Stream stream, std::span<const std::byte> bytes);
+  void read_events(Kernel& from, std::span<const std::byte> bytes);
   void take_event(Kernel& from, std::string_view line);
   void forget_kernel();
   [[nodiscard]] bool is_running() const;

@@ -2,6 +2,7 @@
 
 #include <boost/json/value.hpp>
 
+#include "json/few_values.h"
 #include "json/json.h"
 
 namespace brig::service {
@@ -16,19 +17,8 @@ bool is_mime(std::string_view text) {
   return true;
 }
 
-/// Whether `line` has no more values than a record may: parsed, "[0,0,…" takes many times its size. Whether it is JSON
-/// is the parser's.
-bool has_few_values(std::string_view line) {
-  constexpr std::size_t kSeparatorsMax = 4 * kFormsMax;
-  std::size_t separators = 0;
-  bool is_text = false;
-  for (std::size_t at = 0; (at = line.find_first_of(is_text ? "\"\\" : "\",:[{", at)) != std::string_view::npos; ++at) {
-    if (line[at] == '"') is_text = !is_text;
-    else if (line[at] == '\\') ++at;  // and what it escapes
-    else if (++separators > kSeparatorsMax) return false;
-  }
-  return true;
-}
+/// Of one record.
+constexpr std::size_t kSeparatorsMax = 4 * kFormsMax;
 
 }  // namespace
 
@@ -40,7 +30,7 @@ const std::string* RichResult::find(std::string_view mime) const {
 }
 
 std::optional<boost::json::object> parse_record(std::string_view line) {
-  if (!has_few_values(line)) return {};
+  if (!json::has_few_values(line, kSeparatorsMax)) return {};
   auto record = json::parse(line, {.max_bytes = kResultLineMax, .max_depth = 4});
   if (!record || !record->is_object()) return {};
   return std::move(record->get_object());
@@ -69,12 +59,7 @@ ProgramError error_of(const boost::json::object& record) {
 
 void Lines::add(std::string_view piece) {
   if (is_skipping_) return;
-  if (line_.size() + piece.size() > kResultLineMax) {
-    is_skipping_ = true;
-    ++dropped_;
-    line_ = {};
-    return;
-  }
+  if (line_.size() + piece.size() > kResultLineMax) return skip();
   line_ += piece;
 }
 

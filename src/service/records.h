@@ -59,6 +59,13 @@ class Lines {
     line_ = {};  // and its memory, which a long line would keep until the end
     is_skipping_ = false;
   }
+  /// The line that has begun is dropped, as one that is too long.
+  void skip() {
+    if (!std::exchange(is_skipping_, true)) ++dropped_;
+    line_ = {};
+  }
+  /// Bytes of the line that has begun.
+  [[nodiscard]] std::size_t held() const { return line_.size(); }
   /// Lines that were too long.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 

@@ -46,6 +46,21 @@ TEST(Results, ForgetsALineThatIsTooLongAndTakesTheNext) {
   EXPECT_THAT(results.items(), SizeIs(1));
 }
 
+TEST(Lines, OneThatHasBegunCanBeSkipped) {
+  Lines lines;
+  std::vector<std::string> taken;
+  const auto append = [&](std::string_view text) {
+    lines.append(std::as_bytes(std::span(text)), [&](std::string_view line) { taken.emplace_back(line); });
+  };
+  append("one\ntwo");
+  EXPECT_EQ(lines.held(), 3U);
+  lines.skip();
+  EXPECT_EQ(lines.held(), 0U);
+  append(" goes on\nthree\n");
+  EXPECT_THAT(taken, ::testing::ElementsAre("one", "three"));
+  EXPECT_EQ(lines.dropped(), 1U);
+}
+
 TEST(Results, BoundsNumberAndBytes) {
   Results many;
   for (std::size_t i = 0; i < kResultsMax + 5; ++i) put(many, "{\"type\":\"result\",\"data\":{\"a/b\":\"x\"}}\n");

@@ -117,6 +117,8 @@ class Interpreters(unittest.TestCase):
         os.write(master, b"    print(i * 6)\n\n")
         read_until(b"42\r\n")
         read_until(b">>> ")
+        os.write(master, b"print('[\\x1b]0;title\\x07\\x1b[6n\\x1b[31mred]')\n")
+        read_until(b"[\x1b[31mred]\r\n\x1b[0m>>> ")
         os.write(master, b"import time; print('go'); time.sleep(600)\n")
         read_until(b"go\r\n")
         os.write(master, b"\x03")

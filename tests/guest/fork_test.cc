@@ -139,6 +139,16 @@ TEST_F(ForkTest, APidThatCannotBeItsOwnIsNotBelieved) {
   EXPECT_EQ(finish(*process).value, 0);
 }
 
+TEST_F(ForkTest, APidOfAnotherCommandIsNotBelieved) {
+  Collected output;
+  auto other = start({.argv = {"sleep", "1000"}, .cwd = "/"}, output);
+  ASSERT_NE(other, nullptr);
+  for (const std::uint32_t pid : {other->pid(), zygote_->pid()})
+    EXPECT_EQ(error_of({"MODE=lie", "PID=" + std::to_string(pid)}), ESRCH);
+  ASSERT_TRUE(other->signal(SIGKILL).has_value());
+  EXPECT_EQ(finish(*other).value, SIGKILL);
+}
+
 TEST_F(ForkTest, AGoneZygoteFailsWhatItWasAskedForAndNothingElse) {
   ASSERT_TRUE(zygote_->signal(SIGKILL).has_value());
   ASSERT_TRUE(await(zygote_->wait()).has_value());

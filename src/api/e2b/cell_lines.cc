@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 
 #include "api/v1/output_stream.h"
+#include "json/few_values.h"
 #include "json/json.h"
 #include "json/reader.h"
 #include "policy/validate.h"
@@ -20,6 +21,7 @@ namespace bj = boost::json;
 constexpr std::size_t kHeldMost = std::size_t{64} << 10;
 /// Of the JSON forms of a result.
 constexpr std::size_t kFormDepth = 64;
+constexpr std::size_t kFormValuesMost = 250'000;
 constexpr std::size_t kLanguageMost = 64;
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kKeys = {{
@@ -88,8 +90,9 @@ std::string output_line(bool is_out, std::string text, WallTime now) {
   return line({{"type", is_out ? "stdout" : "stderr"}, {"text", std::move(text)}, {"timestamp", timestamp(now)}});
 }
 
-/// A form that is JSON, as its value; as the text that it is if it is none.
+/// A form that is JSON, as its value; as the text that it is if it is none, or has too many values to take apart.
 bj::value json_form(const std::string& form) {
+  if (!json::has_few_values(form, kFormValuesMost)) return bj::value(form);
   auto value = json::parse(form, {.max_bytes = service::kResultLineMax, .max_depth = kFormDepth});
   return value ? *std::move(value) : bj::value(form);
 }

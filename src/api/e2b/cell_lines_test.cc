@@ -101,6 +101,15 @@ TEST(CellLines, AResultHasKeysOfItsForms) {
       R"("chart":"no JSON {","is_main_result":true,"extra":{"application/vnd.plotly.v1+json":{"data":[]},"a/b":"c"}})");
 }
 
+TEST(CellLines, AFormOfTooManyValuesStaysText) {
+  std::string form = "[0";
+  for (int i = 0; i < 1'000'000; ++i) form += ",0";
+  CellEvent event{.kind = Kind::kResult, .is_main = true};
+  event.result.forms = {{"application/json", form + "]"}};
+  CellLines lines;
+  EXPECT_THAT(lines.take(std::move(event), 0, kNow), HasSubstr(R"("json":"[0,0)"));
+}
+
 TEST(CellLines, SaysHowItEndedInTheServicesWords) {
   CellLines exits;
   EXPECT_THAT(exits.take(ended("exit", 3), 0, kNow), HasSubstr(R"("name":"SystemExit","value":"3")"));

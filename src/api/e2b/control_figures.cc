@@ -1,10 +1,14 @@
 /// What a sandbox uses, and what its commands printed.
 #include <algorithm>
+#include <span>
 #include <sstream>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/value.hpp>
 
 #include "api/e2b/control.h"
+#include "api/e2b/log_lines.h"
 #include "api/v1/query.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -66,16 +70,46 @@ struct Line {
   std::string command;
 };
 
-void add_lines(std::vector<Line>& lines, const sandboxes::Command& command, std::string_view text, bool is_error) {
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    lines.push_back({.at = command.started_at(),
-                     .text = std::string(text.substr(0, end)),
-                     .is_error = is_error,
-                     .command = command.id()});
-    text.remove_prefix(std::min(end + 1, text.size()));
+/// Of what commands printed, in one answer: what is before is not looked at.
+constexpr std::uint64_t kLookedAtMost = std::uint64_t{4} << 20;
+
+/// The end of a log, of at most `most` bytes.
+Result<std::string> end_of(const sandboxes::OutputLog& log, std::uint64_t most) {
+  std::string text(std::min(log.kept(), most), '\0');
+  const std::uint64_t begin = log.kept() - text.size();
+  std::size_t filled = 0;
+  while (filled < text.size()) {
+    const std::size_t count = TRY(log.read(begin + filled, std::as_writable_bytes(std::span(text).subspan(filled))));
+    if (count == 0) break;
+    filled += count;
   }
+  text.resize(filled);
+  return text;
 }
+
+/// Gathers lines from the newest on, until there are enough of them or enough was looked at.
+class Gathering {
+ public:
+  Gathering(std::size_t most, std::string search) : most_(most), search_(std::move(search)) {}
+  [[nodiscard]] bool is_enough() const { return lines_.size() >= most_ || left_ == 0; }
+  Result<> add(const sandboxes::Command& command, bool is_error) {
+    if (is_enough()) return {};
+    const std::string text = TRY(end_of(is_error ? command.err() : command.out(), left_));
+    left_ -= text.size();
+    for (const std::string_view line : newest_lines(text, most_ - lines_.size(), search_))
+      lines_.push_back(
+          {.at = command.started_at(), .text = std::string(line), .is_error = is_error, .command = command.id()});
+    return {};
+  }
+  /// From the newest to the oldest.
+  [[nodiscard]] std::vector<Line> take() && { return std::move(lines_); }
+
+ private:
+  std::size_t most_;
+  std::string search_;
+  std::uint64_t left_ = kLookedAtMost;
+  std::vector<Line> lines_;
+};
 
 }  // namespace
 
@@ -121,31 +155,31 @@ Task<> Control::metrics_of_many(http::Exchange& exchange) {
   co_return co_await exchange.send_json(200, json::write(bj::object{{"sandboxes", std::move(samples)}}) + "\n");
 }
 
-/// What its commands printed, as far as it is remembered, one command after the other: the newest `limit` lines.
+/// What its commands printed, as far as it is remembered, one command after the other: the newest `limit` lines of
+/// the last kLookedAtMost bytes.
 Task<> Control::logs(http::Exchange& exchange, bool is_v2) {
   CO_TRY(const Found found, find(exchange));
   CO_TRY(std::uint64_t limit, v1::number_of(exchange, "limit", kLinesUsual));
   limit = std::clamp<std::uint64_t>(limit, 1, kLinesUsual);
   CO_TRY(const std::uint64_t since, v1::number_of(exchange, is_v2 ? "cursor" : "start", 0));
   const std::string* search = exchange.target().find("search");
-  std::vector<Line> lines;
-  for (const auto& command : found.sandbox->commands()) {
-    if (milliseconds_since_1970(command->started_at()) <
+  Gathering gathering(limit, search != nullptr ? *search : std::string());
+  const auto commands = found.sandbox->commands();
+  for (auto at = commands.rbegin(); at != commands.rend() && !gathering.is_enough(); ++at) {
+    if (milliseconds_since_1970((*at)->started_at()) <
         static_cast<std::int64_t>(std::min<std::uint64_t>(since, INT64_MAX)))
       continue;
-    CO_TRY(const auto out, command->out().text(command->limit_of_text()));
-    add_lines(lines, *command, out.text, false);
-    CO_TRY(const auto err, command->err().text(command->limit_of_text()));
-    add_lines(lines, *command, err.text, true);
-    if (search != nullptr) std::erase_if(lines, [&](const Line& line) { return !line.text.contains(*search); });
-    if (lines.size() > limit) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(limit));
+    CO_TRY_VOID(gathering.add(**at, true));
+    CO_TRY_VOID(gathering.add(**at, false));
+    co_await asio::post(asio::use_awaitable);  // others may have their turn
   }
+  std::vector<Line> lines = std::move(gathering).take();
   const std::string* direction = exchange.target().find("direction");
-  if (direction != nullptr && *direction == "backward") std::ranges::reverse(lines);
+  if (direction == nullptr || *direction != "backward") std::ranges::reverse(lines);
   bj::array entries;
   bj::array texts;
   for (const Line& line : lines) {
-    const std::string text = printable(line.text, 16 << 10);
+    const std::string text = printable(line.text, kLogLineMost);
     entries.push_back(bj::object{{"timestamp", format(line.at)},
                                  {"message", text},
                                  {"level", line.is_error ? "error" : "info"},

@@ -288,6 +288,37 @@ TEST_F(ControlTest, ATemplateIsPublicUnlessItIsAKeys) {
   EXPECT_THAT(with_key("DELETE /templates/everybodys"), HasSubstr("brig template rm"));
 }
 
+TEST_F(ControlTest, NoWebPageSpeaksToInterpreters) {
+  const std::string id = text(create(), "sandboxID");
+  const std::string host = "Host: 49999-" + id + ".localhost:2744\r\n";
+  EXPECT_EQ(status_of(ask("GET /contexts", host)), 200);
+  EXPECT_EQ(status_of(ask("POST /contexts/python/restart", host)), 200);
+  EXPECT_EQ(status_of(ask("GET /contexts", host + "Origin: http://49999-" + id + ".localhost:2744\r\n")), 200);
+  for (const std::string page :
+       {"Origin: https://evil.example\r\n", "Origin: null\r\n", "Origin: http://3000-x.localhost:2744\r\n",
+        "Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n"}) {
+    expect_error(ask("POST /contexts/python/restart", host + page), 403);
+    expect_error(ask("POST /contexts", host + page, "{}"), 403);
+    expect_error(ask("GET /contexts", host + page), 403);
+  }
+  expect_error(ask("POST /contexts", host + "Content-Type: text/plain\r\n", "{}"), 415);
+  expect_error(ask("POST /contexts", host, "{}"), 415);
+  // It is looked at: what it says is wrong.
+  EXPECT_EQ(status_of(ask("POST /contexts", host + "Content-Type: application/json; charset=utf-8\r\n", "[")), 422);
+}
+
+TEST_F(ControlTest, AFormHasFilesOnly) {
+  const bj::value made = create();
+  const std::string body = "--b\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nx\r\n--b--\r\n";
+  const std::string answer = ask("POST /files?path=a",
+                                 "Host: x\r\nE2b-Sandbox-Id: " + text(made, "sandboxID") +
+                                     "\r\nE2b-Sandbox-Port: 49983\r\nX-Access-Token: " + text(made, "envdAccessToken") +
+                                     "\r\nContent-Type: multipart/form-data; boundary=b\r\n",
+                                 body);
+  expect_error(answer, 400);
+  EXPECT_THAT(answer, HasSubstr("other"));
+}
+
 TEST_F(ControlTest, PagesAreStable) {
   std::vector<std::string> made;
   for (int i = 0; i < 3; ++i) made.push_back(text(create(R"({"metadata": {"mark": "x"}})"), "sandboxID"));

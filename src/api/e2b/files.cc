@@ -179,7 +179,10 @@ Task<bj::array> Files::write_form(http::Exchange& exchange, const Guest& guest, 
   while (true) {
     CO_TRY(const auto part, co_await reader.next());
     if (!part) break;
-    if (part->name != "file") continue;
+    // Not skipped: it may be of any size, and unpacking it is work.
+    if (part->name != "file")
+      co_return Error(Code::kInvalidArgument,
+                      "the form has a part \"" + printable(part->name, 64) + "\": only parts \"file\" are expected");
     if (text.empty() && part->file_name.value_or("").empty())
       co_return Error(Code::kInvalidArgument, "a part without a file name is expected only with a path in the query");
     CO_TRY(const GuestPath path, resolve_path(text.empty() ? *part->file_name : text, *guest.sandbox));

@@ -30,6 +30,13 @@ FileAccess access_of(const http::Exchange& exchange) {
   return exchange.method() == "GET" || exchange.method() == "HEAD" ? FileAccess::kRead : FileAccess::kWrite;
 }
 
+bool has_token(const http::Exchange& exchange, const Tokens& tokens, std::string_view id) {
+  const std::string* access = exchange.header("X-Access-Token");
+  if (access != nullptr && is_same_secret(*access, tokens.access(id))) return true;
+  const std::string* traffic = exchange.header("E2b-Traffic-Access-Token");
+  return traffic != nullptr && is_same_secret(*traffic, tokens.traffic(id));
+}
+
 }  // namespace
 
 Result<std::optional<v1::PortName>> named_guest(const http::Exchange& exchange) {
@@ -52,8 +59,8 @@ Result<std::shared_ptr<sandboxes::Sandbox>> Guests::admit(const http::Exchange& 
   if (!sandbox) return no_guest();
   const store::Key key = TRY(store_.keys().get((*sandbox)->spec().key_id));
   if (!key.is_valid(clock_())) return no_guest();
-  // A share of their own: whoever knows an id locks its owner out of nothing.
-  TRY(exchange.count_for("guests of " + key.id));
+  // A share of their own: whoever only knows an id locks nobody out who has a token, or the key.
+  TRY(exchange.count_for(has_token(exchange, tokens_, id) ? key.id : "guests of " + key.id));
   return sandbox;
 }
 

@@ -77,6 +77,34 @@ Task<> tell_unavailable(http::Exchange& exchange, std::string_view sentence) {
   co_return co_await exchange.send(200, {{"Content-Type", "application/x-ndjson"}}, std::move(text));
 }
 
+/// A browser says whose page asks. E2B's clients are none, and ports of other sandboxes are of the same site.
+bool is_of_a_page(const http::Exchange& exchange) {
+  const std::string* site = exchange.header("Sec-Fetch-Site");
+  if (site != nullptr && *site != "same-origin" && *site != "none") return true;
+  const std::string* origin = exchange.header("Origin");
+  if (origin == nullptr) return false;
+  const auto at = origin->find("://");
+  return at == std::string::npos ||
+         !http::equals_ignoring_case(std::string_view(*origin).substr(at + 3), exchange.authority());
+}
+
+/// What a page cannot send without asking first.
+bool is_json(const http::Exchange& exchange) {
+  const std::string* field = exchange.header("Content-Type");
+  if (field == nullptr) return false;
+  std::string_view type = std::string_view(*field).substr(0, field->find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return http::equals_ignoring_case(type, "application/json");
+}
+
+/// Requests about contexts need no token: no page may have a visitor's browser send them.
+std::optional<http::Reply> refuse_page(const http::Exchange& exchange) {
+  if (is_of_a_page(exchange)) return error_reply(403, "web pages of other origins may not speak to interpreters");
+  if (exchange.content_length() != 0 && !is_json(exchange))
+    return error_reply(415, "a body is expected with Content-Type: application/json");
+  return {};
+}
+
 /// Until the cell's end. Whoever goes away before has it interrupted. If the sandbox ends or is paused, the answer
 /// breaks off: the clients then ask whether it lives.
 Task<> stream(http::Exchange& exchange, Context::Run& run, std::shared_ptr<Sandbox> sandbox) {
@@ -110,13 +138,19 @@ Task<> stream(http::Exchange& exchange, Context::Run& run, std::shared_ptr<Sandb
 }  // namespace
 
 void Interpreter::add_to(http::Router& router) {
+  const auto add = [&](std::string_view pattern, std::string_view name,
+                       Task<> (Interpreter::*handle)(http::Exchange&)) {
+    router.add(pattern, name, [this, handle](http::Exchange& exchange) {
+      auto refusal = refuse_page(exchange);
+      return refusal ? exchange.send(*std::move(refusal)) : (this->*handle)(exchange);
+    });
+  };
   router.add("GET /health", "e2b_code_health", [](http::Exchange& e) { return e.send_json(200, "\"OK\""); });
-  router.add("POST /execute", "e2b_execute", [this](http::Exchange& e) { return execute(e); });
-  router.add("POST /contexts", "e2b_context_create", [this](http::Exchange& e) { return create(e); });
-  router.add("GET /contexts", "e2b_context_list", [this](http::Exchange& e) { return list(e); });
-  router.add("POST /contexts/{context}/restart", "e2b_context_restart",
-             [this](http::Exchange& e) { return restart(e); });
-  router.add("DELETE /contexts/{context}", "e2b_context_remove", [this](http::Exchange& e) { return remove(e); });
+  add("POST /execute", "e2b_execute", &Interpreter::execute);
+  add("POST /contexts", "e2b_context_create", &Interpreter::create);
+  add("GET /contexts", "e2b_context_list", &Interpreter::list);
+  add("POST /contexts/{context}/restart", "e2b_context_restart", &Interpreter::restart);
+  add("DELETE /contexts/{context}", "e2b_context_remove", &Interpreter::remove);
 }
 
 Task<> Interpreter::execute(http::Exchange& exchange) {

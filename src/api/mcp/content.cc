@@ -38,8 +38,12 @@ std::string shortened(std::string_view text, std::size_t most) {
 
 void Content::say(std::string_view text) {
   if (text.empty()) return;
+  if (text_.size() >= kTextsMax) {
+    text_left_out_ += text.size();
+    return;
+  }
   if (!text_.empty() && text_.back() != '\n') text_ += '\n';
-  text_ += shortened(json::utf8_lossy(text));
+  text_ += shortened(json::utf8_lossy(text), std::min(kTextMax, kTextsMax - std::min(text_.size(), kTextsMax)));
 }
 
 void Content::say(std::string_view heading, std::string_view text) {
@@ -60,9 +64,13 @@ void Content::show(std::string_view mime, std::string_view base64) {
 
 bj::object Content::result(bool is_error) && {
   if (left_out_ > 0) {
-    say(std::to_string(left_out_) +
-        " picture(s) left out: too many or too large for one answer. Show fewer, with a smaller figsize or dpi.");
+    if (!text_.empty() && text_.back() != '\n') text_ += '\n';
+    text_ += std::to_string(left_out_) +
+             " picture(s) left out: too many or too large for one answer. Show fewer, with a smaller figsize or dpi.";
   }
+  if (text_left_out_ > 0)
+    text_ += "\n[" + std::to_string(text_left_out_) + " more bytes of text left out: an answer has at most " +
+             std::to_string(kTextsMax >> 10U) + " KiB]\n";
   if (text_.empty() && pictures_.empty()) text_ = "(no output)";
   bj::array items;
   if (!text_.empty()) items.push_back(bj::object{{"type", "text"}, {"text", std::move(text_)}});

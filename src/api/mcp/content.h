@@ -11,6 +11,8 @@ namespace brig::api::mcp {
 
 /// Of one text, head and tail together: what is beyond costs a model more than it tells.
 inline constexpr std::size_t kTextMax = std::size_t{32} << 10;
+/// Of all texts of one answer.
+inline constexpr std::size_t kTextsMax = std::size_t{256} << 10;
 /// Of one picture, and of all pictures of one answer: base64.
 inline constexpr std::size_t kPictureMax = std::size_t{2} << 20;
 inline constexpr std::size_t kPicturesMax = std::size_t{4} << 20;
@@ -22,7 +24,7 @@ std::string shortened(std::string_view text, std::size_t most = kTextMax);
 class Content {
  public:
   /// A paragraph of the answer's text; its sentences are the model's only hint at what happened. Shortened. Nothing for
-  /// an empty one.
+  /// an empty one; once the answer has kTextsMax, a sentence at its end says how much was left out.
   void say(std::string_view text);
   /// The same under a heading ("stderr"), on lines of its own.
   void say(std::string_view heading, std::string_view text);
@@ -36,6 +38,7 @@ class Content {
 
  private:
   std::string text_;
+  std::size_t text_left_out_ = 0;  ///< bytes
   boost::json::array pictures_;
   std::size_t picture_bytes_ = 0;
   std::size_t left_out_ = 0;

@@ -55,6 +55,14 @@ TEST(McpContent, PicturesAreKnownByTheirFirstBytes) {
   EXPECT_EQ(picture_type(""sv), "");
 }
 
+TEST(McpContent, ManyTextsAreBoundedTogether) {
+  Content content;
+  for (int i = 0; i < 200; ++i) content.say("result", std::string(kTextMax, 'x'));
+  const std::string text = text_in(std::move(content).result(false));
+  EXPECT_LT(text.size(), kTextsMax + 1024);
+  EXPECT_THAT(text, HasSubstr("more bytes of text left out"));
+}
+
 TEST(McpContent, AFailureSaysWhatToDo) {
   const bj::object result = failure(Error(Code::kExhausted, "the key has 2 sandboxes"));
   EXPECT_EQ(result.at("isError"), true);

@@ -84,7 +84,7 @@ class Sync(unittest.TestCase):
         shown = b""
         for out, err, typed in handle:
             shown += typed or b""
-        self.assertIn(b"\r\n101\r\n", shown)
+        self.assertIn(b"\r101\r\n", shown)
 
 
 class Async(unittest.IsolatedAsyncioTestCase):

@@ -51,12 +51,14 @@ __brig_leave() {
   } 2>/dev/null >"$__brig_state"
 }
 
+builtin trap __brig_stop INT
 __brig_set=
 if [ -s "$__brig_state" ]; then
   . "$__brig_state" 2>/dev/null
   command rm -f -- "$__brig_state"
 fi
 builtin trap __brig_leave EXIT
+builtin printf '\n' >&5  # from here on an interrupt ends nothing
 while IFS= builtin read -r -d '' -u 4 __brig_count; do
   __brig_env=()
   for ((__brig_count /= 2; __brig_count > 0; __brig_count--)); do

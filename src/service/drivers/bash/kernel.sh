@@ -16,7 +16,7 @@ fi
 exec {events}>&3 3>&- {requests}<&0 </dev/null {out}>&1 {err}>&2 2>/dev/null
 cells_text=$(<"$here/cells.sh")
 state_file=${TMPDIR:-/tmp}/.brig-bash-$$-$RANDOM$RANDOM
-shell= count=0 running= ending= kept=
+shell= greeted= count=0 running= sent= wanted= ending= kept=
 
 send() { builtin printf '%s\n' "$1" >&"$events"; }
 
@@ -26,12 +26,23 @@ start_shell() {
     4<&0 5>&1 0</dev/null 1>&"$out" 2>&"$err" {events}>&- {requests}<&- {out}>&- {err}>&-; }
   shell=$BRIG_PID
   exec {to}>&"${BRIG[1]}" {from}<&"${BRIG[0]}"
-  kept=
+  greeted= kept=
 }
 
+# The first line of a new shell: before it, an interrupt would be its end.
+await_greeting() {
+  [ -z "$greeted" ] || return
+  until IFS= read -r -u "$from" greeted; do
+    [ $? -gt 128 ] || break
+  done
+  greeted=1
+}
+
+# A cell that the shell does not have yet is interrupted once it has.
 on_interrupt() {
   [ -n "$running" ] || return
-  [ -n "$ending" ] || begin_end interrupted
+  wanted=1
+  [ -z "$sent" ] || [ -n "$ending" ] || begin_end interrupted
 }
 
 now_us() { now=${EPOCHREALTIME/[.,]/}; }
@@ -101,7 +112,7 @@ refuse() {
 run_cell() {
   local status code
   count=$((count + 1))
-  ending= running=1
+  ending= sent= wanted= running=1
   send "{\"type\":\"begin\",\"id\":$id,\"count\":$count}"
   if [ ${#code_text} -gt $CELL_LIMIT ]; then
     refuse CellTooLarge "a bash cell may have $CELL_LIMIT bytes: put data into a file"
@@ -115,7 +126,10 @@ run_cell() {
     group_members
     kept=${members[*]}
   fi
+  await_greeting
   printf '%s\0' "${#env[@]}" "${env[@]}" "$cwd" "$code_text" >&"$to"
+  sent=1
+  [ -z "$wanted" ] || [ -n "$ending" ] || begin_end interrupted
   await_end "$limit"
   running=
   if [ -n "$reply" ]; then
@@ -197,6 +211,7 @@ leave() {
 }
 
 trap on_interrupt INT
+trap : PIPE  # a shell that is gone shows when its answer is read
 trap leave TERM
 start_shell
 send "{\"type\":\"ready\",\"language\":\"bash\",\"version\":\"${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]}.${BASH_VERSINFO[2]}\",\"engine\":\"bash\"}"

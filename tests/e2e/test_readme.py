@@ -3,7 +3,8 @@
 
 A block is one shell's. In the shown output `…` stands for anything, also for several lines when it is alone on its line. Blocks after
 <!-- test service --> talk to a daemon that is started for them. Blocks in other languages name the test that runs them, where their package is
-installed: <!-- test sdk_python -->, <!-- test sdk_typescript -->, <!-- test pandastack -->.
+installed: <!-- test sdk_python -->, <!-- test sdk_typescript -->, <!-- test pandastack -->,
+<!-- test e2b -->.
 """
 import os
 import pathlib
@@ -91,7 +92,7 @@ class Readme(unittest.TestCase):
 
     def test_every_mark_has_its_test(self):
         marks = re.findall(r"^<!-- (.*) -->$", (ROOT / "README.md").read_text(), re.M)
-        self.assertEqual(set(marks), {"test", "test service", "test sdk_python", "test sdk_typescript", "test pandastack"})
+        self.assertEqual(set(marks), {"test", "test service", "test sdk_python", "test sdk_typescript", "test pandastack", "test e2b"})
 
 
 if __name__ == "__main__":

@@ -270,7 +270,7 @@ int cmd_bench(const Arguments& arguments) {
   BenchOptions o;
   std::optional<std::string> rounds;
   std::optional<std::string> idle;
-  Options options("bench [--api | --interpreter] [--runtime NAME] [--json] [-n N] [--idle N]",
+  Options options("bench [--api] [--interpreter] [--runtime NAME] [--json] [-n N] [--idle N]",
                   "Measures what a sandbox costs on this host, next to the bare program and to bubblewrap.");
   options.flag("--api", is_api, "Measure the service instead (brig bench --api --help says more)");
   options.flag("--interpreter", is_interpreter,

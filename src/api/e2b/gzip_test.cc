@@ -55,7 +55,7 @@ Result<std::string> unpack(std::string bytes, std::size_t in, std::size_t out) {
 
 TEST(Gunzip, IsWhatItWasHoweverItComes) {
   std::string plain;
-  for (int i = 0; i < 50'000; ++i) plain += std::to_string(i * i);
+  for (std::uint64_t i = 0; i < 50'000; ++i) plain += std::to_string(i * i);
   for (const std::size_t in : {std::size_t{1}, std::size_t{1000}, std::size_t{1} << 20}) {
     for (const std::size_t out : {std::size_t{7}, std::size_t{1} << 20})
       EXPECT_EQ(unpack(gzip(plain), in, out).value(), plain);

@@ -238,6 +238,7 @@ TEST_F(McpTest, ASandboxIsMadeAndEndedAndItsKeysAlone) {
 
 TEST(McpSessions, OfAKeyAreBoundedAndTheIdlestGoes) {
   std::chrono::steady_clock::time_point now{};
+  asio::io_context io;  // outlives what works on it
   std::vector<std::string> ended;
   Sessions sessions([&](const Session& session) { ended.push_back(session.id); }, [&] { return now; });
   std::vector<std::shared_ptr<Session>> all;
@@ -247,7 +248,6 @@ TEST(McpSessions, OfAKeyAreBoundedAndTheIdlestGoes) {
   }
   ASSERT_TRUE(sessions.open("b", "2025-11-25").has_value()) << "another key's count for themselves";
   EXPECT_EQ(sessions.find("b", all[0]->id), nullptr);
-  asio::io_context io;
   all[0]->calls.emplace("1", std::make_shared<Call>(io.get_executor()));
   ASSERT_TRUE(sessions.open("a", "2025-11-25").has_value());
   EXPECT_EQ(ended, std::vector<std::string>{all[1]->id}) << "the first works";

@@ -63,9 +63,8 @@ Task<> BenchClient::healthz() {
 Task<MadeSandbox> BenchClient::create(std::string body) {
   CO_TRY(const std::string answer, co_await ask("POST", "/v1/sandboxes", std::move(body)));
   CO_TRY(const auto value, json::parse(answer));
-  if (!value.is_object()) co_return Error(Code::kInternal, "no object was answered");
-  co_return MadeSandbox{.id = text_at(value.as_object(), "id"),
-                        .is_from_pool = text_at(value.as_object(), "boot_mode") == "pool"};
+  CO_TRY(std::string id, id_of(value));
+  co_return MadeSandbox{.id = std::move(id), .is_from_pool = text_at(value.as_object(), "boot_mode") == "pool"};
 }
 
 Task<std::vector<std::string>> BenchClient::walls() {

@@ -117,8 +117,7 @@ class InterpreterBench {
 Task<std::string> InterpreterBench::open_context(std::string id) {
   CO_TRY(const std::string answer, co_await client_->ask("POST", "/v1/sandboxes/" + id + "/contexts", "{}"));
   CO_TRY(const auto value, json::parse(answer));
-  if (!value.is_object()) co_return Error(Code::kInternal, "no object was answered");
-  co_return text_at(value.as_object(), "id");
+  co_return id_of(value);
 }
 
 Task<> InterpreterBench::run_cell(std::string id, std::string context, std::string code) {

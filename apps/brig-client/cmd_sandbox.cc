@@ -77,7 +77,9 @@ int create(const Words& words) {
   if (const auto code = common.open()) return *code;
   const auto answer = common.remote->ask("POST", "/v1/sandboxes", &body);
   if (!answer) return fail(answer.error());
-  return print(common.is_json ? json::write(*answer) + "\n" : text_at(answer->as_object(), "id") + "\n");
+  if (common.is_json) return print(json::write(*answer) + "\n");
+  const auto id = id_of(*answer);
+  return id ? print(*id + "\n") : fail(id.error());
 }
 
 int list(const Words& words) {
@@ -194,7 +196,9 @@ int exec_command(Common& common, const ExecFlags& flags) {
     body["background"] = true;
     const auto started = common.remote->ask("POST", path_of(*common.id, "/exec"), &body);
     if (!started) return fail(started.error());
-    const auto code = attach_terminal(*common.remote, *common.id, text_at(started->as_object(), "id"));
+    const auto process = id_of(*started);
+    if (!process) return fail(process.error());
+    const auto code = attach_terminal(*common.remote, *common.id, *process);
     return code ? *code : fail(code.error());
   }
   if (flags.is_interactive) body["keep_stdin"] = true;

@@ -3,8 +3,16 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "base/hex.h"
+
 namespace brig {
 namespace {
+
+TEST(Hex, HasTwoSmallDigitsAByte) {
+  const std::array bytes{std::byte{0}, std::byte{0x0a}, std::byte{0xf0}, std::byte{255}};
+  EXPECT_EQ(to_hex(bytes), "000af0ff");
+  EXPECT_EQ(to_hex({}), "");
+}
 
 TEST(Base64, RefusesWhatIsNot) {
   EXPECT_EQ(from_base64(""), "");

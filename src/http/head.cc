@@ -16,12 +16,6 @@ std::unexpected<Refusal> bad(std::string sentence) {
   return std::unexpected(Refusal{.status = 400, .code = "bad_request", .sentence = std::move(sentence)});
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 /// The fields from `text`, which ends in CRLF CRLF (or is the CRLF after the first line alone).
 std::expected<Headers, Refusal> parse_fields(std::string_view text, std::size_t most) {
   Headers headers;

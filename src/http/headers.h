@@ -48,6 +48,10 @@ class Headers {
 [[nodiscard]] bool is_token(std::string_view text);
 /// Visible characters, blanks and bytes above 127: no control character, no line end (RFC 9110, 5.5).
 [[nodiscard]] bool is_field_value(std::string_view text);
+/// Without blanks and tabs at both ends.
+[[nodiscard]] std::string_view trimmed(std::string_view text);
+/// A Content-Type without its parameters; letters as they are.
+[[nodiscard]] std::string_view media_type(std::string_view content_type);
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);
 /// "Not Found"; "Unknown" for a status without a name.
 [[nodiscard]] std::string_view reason_of(int status);

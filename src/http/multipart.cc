@@ -18,12 +18,6 @@ Error bad(std::string_view what) {
   return {Code::kInvalidArgument, "the multipart body is malformed: " + std::string(what)};
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 /// `"…"` from the front of `text`, which goes. A backslash stands before a quote or a backslash; before anything else
@@ -134,9 +128,9 @@ Result<PartHead> parse_head(std::string_view text, const MultipartLimits& limits
 }  // namespace
 
 Result<std::string> multipart_boundary(std::string_view content_type) {
-  const std::size_t end = std::min(content_type.size(), content_type.find(';'));
-  if (!equals_ignoring_case(trimmed(content_type.substr(0, end)), "multipart/form-data"))
+  if (!equals_ignoring_case(media_type(content_type), "multipart/form-data"))
     return Error(Code::kInvalidArgument, "the body is to be multipart/form-data");
+  const std::size_t end = std::min(content_type.size(), content_type.find(';'));
   std::optional<std::string> boundary;
   for (Parameter& parameter : TRY(parse_parameters(content_type.substr(end)))) {
     if (parameter.name == "boundary") boundary = std::move(parameter.value);

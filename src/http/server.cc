@@ -16,6 +16,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "async/timer.h"
+#include "base/hex.h"
 #include "http/server_state.h"
 #include "http/socket_address.h"
 
@@ -38,9 +39,7 @@ std::string random_prefix() {
   std::array<unsigned char, 6> bytes{};
   // Six bytes are always given at once; were they not, ids would only be less unique.
   (void)!::getrandom(bytes.data(), bytes.size(), 0);
-  std::string text;
-  for (const unsigned byte : bytes) text.append({"0123456789abcdef"[byte >> 4U], "0123456789abcdef"[byte & 15U]});
-  return text + "-";
+  return to_hex(std::as_bytes(std::span(bytes))) + "-";
 }
 
 /// What is usual for a connection that may be quiet for hours: answers leave at once, and a dead peer is noticed.

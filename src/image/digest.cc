@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/hex.h"
 
 namespace brig::image {
 namespace {
@@ -34,13 +35,7 @@ std::string Sha256::finish() {
   std::array<unsigned char, 32> raw{};
   unsigned size = 0;
   BRIG_CHECK(EVP_DigestFinal_ex(context_->md, raw.data(), &size) == 1 && size == raw.size(), "SHA-256 ends");
-  std::string text(kAlgorithm);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const unsigned char byte : raw) {
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 15U];
-  }
-  return text;
+  return std::string(kAlgorithm) + to_hex(std::as_bytes(std::span(raw)));
 }
 
 std::string digest_of(std::string_view bytes) {

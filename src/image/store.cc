@@ -40,16 +40,7 @@ constexpr std::string_view kHalf = ".half";
 constexpr std::string_view kLock = "lock";
 
 /// 16 hexadecimal digits, unlike any other's.
-std::string fresh_id() {
-  std::array<std::byte, 8> bytes{};
-  sys::fill_random(bytes);
-  std::string text;
-  for (const std::byte byte : bytes) {
-    text += "0123456789abcdef"[std::to_integer<unsigned>(byte) >> 4U];
-    text += "0123456789abcdef"[std::to_integer<unsigned>(byte) & 15U];
-  }
-  return text;
-}
+std::string fresh_id() { return sys::random_hex(8); }
 
 /// Who could write here could give others' sandboxes another system.
 Result<> check_own(const std::string& path) {

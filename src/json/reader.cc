@@ -91,6 +91,12 @@ Result<std::optional<Reader>> Reader::find(std::string_view key) const {
   return std::optional<Reader>(child(key, *value));
 }
 
+Result<std::optional<Reader>> Reader::given(std::string_view key) const {
+  auto found = TRY(find(key));
+  if (found && found->is_null()) return std::optional<Reader>();
+  return found;
+}
+
 Result<Reader> Reader::at(std::string_view key) const {
   auto found = TRY(find(key));
   if (!found) return error("the key \"" + std::string(key) + "\" is missing");

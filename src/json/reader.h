@@ -36,6 +36,8 @@ class Reader {
   Result<Reader> at(std::string_view key) const;
   /// A key that may be absent. An error only if this is no object.
   Result<std::optional<Reader>> find(std::string_view key) const;
+  /// As find(), and null is as if it were not there.
+  Result<std::optional<Reader>> given(std::string_view key) const;
   /// An error with a «did you mean» if this is no object or has a key that is not in `known`.
   Result<> only(std::span<const std::string_view> known) const;
   /// Every key and value of an object, in the order of the text.

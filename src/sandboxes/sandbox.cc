@@ -149,11 +149,7 @@ struct Closing {
 }  // namespace
 
 ContextSpec usual_context(const service::Language& language, const SandboxSpec& of) {
-  policy::Policy with = of.policy;
-  // Heard as it is printed, and not lost with an interpreter that is ended.
-  if (std::ranges::find(with.environment, "PYTHONUNBUFFERED", &policy::Variable::name) == with.environment.end())
-    with.environment.push_back({"PYTHONUNBUFFERED", "1"});
-  ContextSpec spec{.id = {}, .language = &language, .env = service::environment_of(with)};
+  ContextSpec spec{.id = {}, .language = &language, .env = usual_environment(of.policy)};
   if (!of.working_folder.empty()) spec.cwd = of.working_folder;
   return spec;
 }

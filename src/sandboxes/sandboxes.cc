@@ -100,7 +100,9 @@ std::vector<std::string> Sandboxes::environment_in(const CellKind& kind) const {
     policy.environment = usual->environment;
     policy.libraries = usual->libraries;
   }
-  return usual_environment(std::move(policy));
+  std::vector<std::string> environment = usual_environment(std::move(policy));
+  prefer_own_engine(environment);
+  return environment;
 }
 
 Sandboxes::~Sandboxes() = default;

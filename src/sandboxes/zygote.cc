@@ -17,12 +17,15 @@ constexpr Milliseconds kImportLimit{60'000};
 }  // namespace
 
 std::vector<std::string> usual_environment(policy::Policy policy) {
+  // Heard as it is printed, and not lost with an interpreter that is ended.
   if (std::ranges::find(policy.environment, "PYTHONUNBUFFERED", &policy::Variable::name) == policy.environment.end())
     policy.environment.push_back({"PYTHONUNBUFFERED", "1"});
-  std::vector<std::string> environment = service::environment_of(policy);
-  if (std::ranges::find(policy.environment, "BRIG_ENGINE", &policy::Variable::name) == policy.environment.end())
+  return service::environment_of(policy);
+}
+
+void prefer_own_engine(std::vector<std::string>& environment) {
+  if (std::ranges::none_of(environment, [](const std::string& one) { return one.starts_with("BRIG_ENGINE="); }))
     environment.emplace_back("BRIG_ENGINE=stdlib");
-  return environment;
 }
 
 Task<> put_files(const std::function<Result<guest::Session*>()>& agent, const service::Launch& launch) {

@@ -49,16 +49,7 @@ bool is_id(std::string_view text) {
          kAlphabet.find(text[0]) < kLetters;
 }
 
-std::string make_key_digits() {
-  std::array<std::byte, kKeyDigits / 2> bytes{};
-  sys::fill_random(bytes);
-  std::string digits;
-  for (const std::byte byte : bytes) {
-    digits += kHex[std::to_integer<std::size_t>(byte >> 4)];
-    digits += kHex[std::to_integer<std::size_t>(byte & std::byte{15})];
-  }
-  return digits;
-}
+std::string make_key_digits() { return sys::random_hex(kKeyDigits / 2); }
 
 std::optional<std::string_view> key_digits(std::string_view presented) {
   for (const std::string_view prefix : kKeyPrefixes) {

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "base/hex.h"
+
 namespace brig::api {
 
 std::string hmac_hex(std::string_view secret, std::string_view text) {
@@ -13,13 +15,7 @@ std::string hmac_hex(std::string_view secret, std::string_view text) {
   unsigned size = 0;
   HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    hex += kHex[byte >> 4U];
-    hex += kHex[byte & 15U];
-  }
-  return hex;
+  return to_hex(std::as_bytes(std::span(digest)));
 }
 
 }  // namespace brig::api

@@ -128,15 +128,8 @@ std::string error_line(const service::ProgramError& error) {
   return error_line(is_gone ? "UnexpectedEndOfExecution" : error.name, error.value, error.traceback);
 }
 
-/// What is not there and what is null are the same to the clients.
-Result<std::optional<json::Reader>> find(const json::Reader& at, std::string_view key) {
-  auto found = TRY(at.find(key));
-  if (found && found->is_null()) return std::optional<json::Reader>();
-  return found;
-}
-
 Result<std::string> text_at(const json::Reader& at, std::string_view key) {
-  const auto found = TRY(find(at, key));
+  const auto found = TRY(at.given(key));
   return found ? std::string(TRY(found->text())) : std::string();
 }
 
@@ -161,7 +154,7 @@ Result<Execution> read_execution(std::string_view body) {
   TRY(service::check_cell(execution.cell));
   execution.context_id = TRY(text_at(at, "context_id"));
   execution.language = normalised(TRY(text_at(at, "language")));
-  const auto environment = TRY(find(at, "env_vars"));
+  const auto environment = TRY(at.given("env_vars"));
   if (!environment) return execution;
   for (const auto& [name, text] : TRY(environment->entries())) {
     policy::Variable variable{std::string(name), std::string(TRY(text.text()))};

@@ -57,10 +57,8 @@ RpcStatus status_of_errno(int number) {
   }
 }
 
-bool is_json(std::string_view content_type, std::string_view wanted) {
-  content_type = content_type.substr(0, content_type.find(';'));
-  while (content_type.ends_with(' ')) content_type.remove_suffix(1);
-  return content_type == wanted;
+bool has_codec(const http::Exchange& exchange, std::string_view wanted) {
+  return http::media_type(exchange.headers().get("Content-Type")) == wanted;
 }
 
 /// What of the request's head can be refused before anything of the body is read.
@@ -104,9 +102,9 @@ struct Raced {
 
 /// References outlive it: the caller awaits it at once.
 template <class T>
-Task<Raced<T>> race(Call& call, Task<T> work) {
+Task<Raced<T>> race(Call& call, Task<T> work, Task<> gone) {
   const std::shared_ptr<sandboxes::Sandbox> sandbox = call.guest.sandbox;
-  auto first = co_await (std::move(work) || call.exchange.gone() || sandbox->halted() ||
+  auto first = co_await (std::move(work) || std::move(gone) || sandbox->halted() ||
                          sleep(call.times.timeout.value_or(kForever)));
   if (sandbox->life().state() != sandboxes::State::kRunning)
     co_return Raced<T>{Outcome::kHalted, Error(Code::kUnavailable, "the sandbox runs no more")};
@@ -123,7 +121,7 @@ Error halted(Guests& guests, const http::Exchange& exchange, Error otherwise) {
 
 Task<> answer_unary(Guests& guests, http::Exchange& exchange, const Connect::Unary& handler) {
   CO_TRY(Guest guest, admit(guests, exchange));
-  if (!is_json(exchange.headers().get("Content-Type"), kJson)) co_return co_await refuse_codec(exchange, kJson);
+  if (!has_codec(exchange, kJson)) co_return co_await refuse_codec(exchange, kJson);
   if (auto head = expect_head(exchange); !head) co_return co_await refuse(exchange, head.error());
   const auto times = read_times(exchange.headers());
   if (!times) co_return co_await refuse(exchange, times.error());
@@ -132,7 +130,7 @@ Task<> answer_unary(Guests& guests, http::Exchange& exchange, const Connect::Una
   if (!message) co_return co_await refuse(exchange, message.error());
   const json::Reader request(*message);
   Call call{.exchange = exchange, .guest = guest, .times = *times};
-  CO_TRY(auto raced, co_await race(call, handler(call, request)));
+  CO_TRY(auto raced, co_await race(call, handler(call, request), exchange.gone()));
   if (raced.outcome == Outcome::kLeft) co_return Result<>();
   if (raced.outcome == Outcome::kHalted) co_return halted(guests, exchange, std::move(raced.result).error());
   if (!raced.result) co_return co_await refuse(exchange, raced.result.error());
@@ -146,21 +144,35 @@ Task<> end_stream(Guests& guests, http::Exchange& exchange, Outgoing& out, Raced
   co_return co_await out.end(raced.result ? std::nullopt : std::optional(std::move(raced.result).error()));
 }
 
+/// What holds for a stream before anything of its body is read; none if it was refused, which the client has been told.
+Task<std::optional<CallTimes>> open_stream(http::Exchange& exchange, Outgoing& out) {
+  std::optional<CallTimes> none;
+  if (!has_codec(exchange, kStreamedJson)) {
+    CO_TRY_VOID(co_await refuse_codec(exchange, kStreamedJson));
+    co_return none;
+  }
+  if (auto user = expect_user(user_of(exchange)); !user) {
+    CO_TRY_VOID(co_await refuse(exchange, user.error()));
+    co_return none;
+  }
+  auto times = read_times(exchange.headers());
+  if (auto head = expect_head(exchange); !head) times = head.error();
+  if (times) co_return std::optional(*times);
+  CO_TRY_VOID(co_await out.end(times.error()));
+  co_return none;
+}
+
 Task<> answer_streaming(Guests& guests, http::Exchange& exchange, const Connect::Streaming& handler) {
   CO_TRY(Guest guest, admit(guests, exchange));
-  if (!is_json(exchange.headers().get("Content-Type"), kStreamedJson))
-    co_return co_await refuse_codec(exchange, kStreamedJson);
-  if (auto user = expect_user(user_of(exchange)); !user) co_return co_await refuse(exchange, user.error());
   Outgoing out(exchange);
-  if (auto head = expect_head(exchange); !head) co_return co_await out.end(head.error());
-  const auto times = read_times(exchange.headers());
-  if (!times) co_return co_await out.end(times.error());
+  CO_TRY(const auto times, co_await open_stream(exchange, out));
+  if (!times) co_return Result<>();
   CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   const auto message = read_only_message(body);
   if (!message) co_return co_await out.end(message.error());
   const json::Reader request(*message);
   Call call{.exchange = exchange, .guest = guest, .times = *times};
-  CO_TRY(auto raced, co_await race(call, handler(call, request, out)));
+  CO_TRY(auto raced, co_await race(call, handler(call, request, out), exchange.gone()));
   co_return co_await end_stream(guests, exchange, out, std::move(raced));
 }
 
@@ -173,22 +185,12 @@ Task<> send_answer(Call& call, Outgoing& out, const Connect::Upload& handler) {
 /// As long as the body comes nobody can see whether the client is gone, other than by its end.
 Task<> answer_upload(Guests& guests, http::Exchange& exchange, const Connect::Upload& handler) {
   CO_TRY(Guest guest, admit(guests, exchange));
-  if (!is_json(exchange.headers().get("Content-Type"), kStreamedJson))
-    co_return co_await refuse_codec(exchange, kStreamedJson);
-  if (auto user = expect_user(user_of(exchange)); !user) co_return co_await refuse(exchange, user.error());
   Outgoing out(exchange);
-  if (auto head = expect_head(exchange); !head) co_return co_await out.end(head.error());
-  const auto times = read_times(exchange.headers());
-  if (!times) co_return co_await out.end(times.error());
+  CO_TRY(const auto times, co_await open_stream(exchange, out));
+  if (!times) co_return Result<>();
   exchange.allow_silence();
   Call call{.exchange = exchange, .guest = guest, .times = *times};
-  const std::shared_ptr<sandboxes::Sandbox> sandbox = guest.sandbox;
-  auto first =
-      co_await (send_answer(call, out, handler) || sandbox->halted() || sleep(times->timeout.value_or(kForever)));
-  Raced<void> raced;
-  if (first.index() == 0) raced.result = std::get<0>(std::move(first));
-  else raced.result = Error(Code::kDeadline, "the call took longer than Connect-Timeout-Ms");
-  if (sandbox->life().state() != sandboxes::State::kRunning) raced.outcome = Outcome::kHalted;
+  CO_TRY(auto raced, co_await race(call, send_answer(call, out, handler), sleep(kForever)));
   co_return co_await end_stream(guests, exchange, out, std::move(raced));
 }
 

@@ -1,7 +1,6 @@
 // E2B's control plane and the door to a sandbox's inside, over HTTP, with a wall that is none.
 #include "api/e2b/control.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -12,12 +11,8 @@
 
 #include "api/e2b/errors.h"
 #include "api/e2b/front.h"
-#include "http/testing/rig.h"
+#include "api/testing/fixture.h"
 #include "json/json.h"
-#include "runtime/testing/fake_runtime.h"
-#include "runtime/testing/scripted_guest.h"
-#include "store/testing/temporary_folder.h"
-#include "sys/file.h"
 
 namespace brig::api::e2b {
 namespace {
@@ -28,18 +23,11 @@ using http::testing::status_of;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class ControlTest : public ::testing::Test {
+class ControlTest : public testing::ServiceFixture {
  protected:
   ControlTest() {
     runtime_.behaviour.may_pause = true;
-    runtime_.behaviour.guest = [](FdRef fd) {
-      runtime::testing::ScriptedGuest script(fd);
-      script.serve([](runtime::testing::ScriptedGuest&, std::uint32_t) {});
-    };
-    options_.capacity.pool.size = 0;
-    sandboxes_ = std::make_unique<sandboxes::Sandboxes>(options_, walls_, *store_, spool_.ref(), rig_.io.get_executor(),
-                                                        wall_now, [](const sandboxes::Happening&) {});
-    snapshots_ = std::make_unique<sandboxes::Snapshots>(folder_.path() + "/snapshots", *sandboxes_, *store_, wall_now);
+    open();
     lives_ = std::make_unique<Lives>(*sandboxes_, rig_.io.get_executor(), wall_now);
     guests_ = std::make_unique<Guests>(*sandboxes_, *store_, *lives_, Tokens("secret"), wall_now);
     front_ = std::make_unique<Front>(*guests_, *lives_, std::vector<std::string>{"localhost"}, rig_.io.get_executor());
@@ -51,12 +39,10 @@ class ControlTest : public ::testing::Test {
   }
   ~ControlTest() override {
     lives_->stop();
-    EXPECT_TRUE(run(rig_.io, sandboxes_->stop()).has_value());
-    rig_.io.restart();
-    rig_.io.poll();
+    close();
   }
 
-  Task<> answer(http::Exchange& exchange) {
+  Task<> answer(http::Exchange& exchange) override {
     auto done = co_await (front_->is_for_guest(exchange) ? front_->handle(exchange) : router_.handle(exchange));
     if (done || exchange.has_started()) co_return done;
     co_return co_await exchange.send(reply_for(done.error(), exchange));  // as the daemon's error mapper
@@ -116,16 +102,6 @@ class ControlTest : public ::testing::Test {
     EXPECT_FALSE(text(error, "message").empty());
   }
 
-  store::TemporaryFolder folder_;
-  http::Router router_;
-  http::testing::Rig rig_{[this](http::Exchange& exchange) { return answer(exchange); }};
-  runtime::testing::FakeRuntime runtime_;
-  runtime::Walls walls_{runtime_};
-  std::unique_ptr<store::Store> store_ = *store::Store::open(folder_.path());
-  Fd spool_ = *sys::open(folder_.path(), O_PATH | O_DIRECTORY);
-  sandboxes::Options options_;
-  std::unique_ptr<sandboxes::Sandboxes> sandboxes_;
-  std::unique_ptr<sandboxes::Snapshots> snapshots_;
   std::unique_ptr<Lives> lives_;
   std::unique_ptr<Guests> guests_;
   std::unique_ptr<Front> front_;

@@ -44,16 +44,6 @@ bj::object written_json(const GuestPath& path) {
   return {{"name", std::string(path.name())}, {"path", path.text()}, {"type", "file"}};
 }
 
-/// Content-Type without its parameters.
-std::string_view media_type(const http::Exchange& exchange) {
-  const std::string* field = exchange.header("Content-Type");
-  if (field == nullptr) return {};
-  std::string_view type = *field;
-  type = type.substr(0, type.find(';'));
-  while (type.ends_with(' ')) type.remove_suffix(1);
-  return type;
-}
-
 /// Brig's agent keeps no attributes of files.
 Result<> expect_no_metadata(const http::Exchange& exchange) {
   constexpr std::string_view kPrefix = "x-metadata-";
@@ -157,7 +147,8 @@ Task<> Files::write(http::Exchange& exchange) {
     body = [&unpacked](std::span<std::byte> buffer) { return unpacked->read_some(buffer); };
   }
   bj::array written;
-  if (http::equals_ignoring_case(media_type(exchange), "application/octet-stream")) {
+  if (http::equals_ignoring_case(http::media_type(exchange.headers().get("Content-Type")),
+                                 "application/octet-stream")) {
     const std::string text = parameter(exchange, "path");
     if (text.empty()) co_return Error(Code::kInvalidArgument, "path is required when a file is sent as octet-stream");
     CO_TRY(const GuestPath path, resolve_path(text, *guest.sandbox));

@@ -126,7 +126,7 @@ bool comes_before(const guest::FileEntry& a, const guest::FileEntry& b) {
 
 Task<bj::object> list_dir(Call& call, const json::Reader& message) {
   CO_TRY(const GuestPath path, path_in(call, message, "path"));
-  CO_TRY(const auto depth_at, field(message, "depth"));
+  CO_TRY(const auto depth_at, message.given("depth"));
   std::uint64_t depth = 1;
   if (depth_at) {
     CO_TRY(depth, number_in(*depth_at, UINT32_MAX));

@@ -90,11 +90,7 @@ bool is_of_a_page(const http::Exchange& exchange) {
 
 /// What a page cannot send without asking first.
 bool is_json(const http::Exchange& exchange) {
-  const std::string* field = exchange.header("Content-Type");
-  if (field == nullptr) return false;
-  std::string_view type = std::string_view(*field).substr(0, field->find(';'));
-  while (type.ends_with(' ')) type.remove_suffix(1);
-  return http::equals_ignoring_case(type, "application/json");
+  return http::equals_ignoring_case(http::media_type(exchange.headers().get("Content-Type")), "application/json");
 }
 
 /// Requests about contexts need no token: no page may have a visitor's browser send them.

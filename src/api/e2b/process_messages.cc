@@ -21,7 +21,7 @@ constexpr std::size_t kWordMax = guest::kPayloadMax;  ///< beyond it nothing can
 constexpr std::uint64_t kSideMost = 10'000;           ///< of a terminal, in characters
 
 Result<std::uint16_t> side_of(const Reader& size, std::string_view key, std::uint16_t usual) {
-  const auto at = TRY(field(size, key));
+  const auto at = TRY(size.given(key));
   if (!at) return usual;
   const std::uint64_t side = TRY(number_in(*at, kSideMost));
   return side == 0 ? usual : static_cast<std::uint16_t>(side);
@@ -55,10 +55,10 @@ bj::object event(bj::object what) { return {{"event", std::move(what)}}; }
 }  // namespace
 
 Result<std::optional<guest::TerminalSize>> read_terminal(const Reader& message) {
-  const auto pty = TRY(field(message, "pty"));
+  const auto pty = TRY(message.given("pty"));
   if (!pty) return std::optional<guest::TerminalSize>();
   guest::TerminalSize size;
-  if (const auto at = TRY(field(*pty, "size"))) {
+  if (const auto at = TRY(pty->given("size"))) {
     size.columns = TRY(side_of(*at, "cols", size.columns));
     size.rows = TRY(side_of(*at, "rows", size.rows));
   }
@@ -70,11 +70,11 @@ Result<StartRequest> read_start(const Reader& message) {
   const Reader process = TRY(message.at("process"));
   request.argv.push_back(TRY(text_at(process, "cmd", kWordMax)));
   if (request.argv.front().empty()) return process.error("\"cmd\" is expected: the program");
-  if (const auto args = TRY(field(process, "args"))) {
+  if (const auto args = TRY(process.given("args"))) {
     for (const Reader& word : TRY(args->items())) request.argv.push_back(TRY(text_in(word, kWordMax)));
   }
   if (request.argv.size() > guest::kStringsMax) return process.error("more arguments than a program can have");
-  if (const auto envs = TRY(field(process, "envs"))) {
+  if (const auto envs = TRY(process.given("envs"))) {
     for (const auto& [name, value] : TRY(envs->entries())) {
       policy::Variable variable{std::string(name), TRY(text_in(value, kWordMax))};
       if (auto good = policy::check_variable(variable); !good) return envs->error(good.error().message());
@@ -91,8 +91,7 @@ Result<StartRequest> read_start(const Reader& message) {
 Result<Selector> read_selector(const Reader& message) {
   const Reader at = TRY(message.at("process"));
   Selector selector;
-  if (const auto pid = TRY(field(at, "pid")))
-    selector.pid = static_cast<std::uint32_t>(TRY(number_in(*pid, INT32_MAX)));
+  if (const auto pid = TRY(at.given("pid"))) selector.pid = static_cast<std::uint32_t>(TRY(number_in(*pid, INT32_MAX)));
   selector.tag = TRY(text_at(at, "tag", kTagMax));
   if ((selector.pid != 0) == !selector.tag.empty()) return at.error("\"pid\" or \"tag\" is expected");
   return selector;
@@ -100,8 +99,8 @@ Result<Selector> read_selector(const Reader& message) {
 
 Result<ProcessInput> read_input(const Reader& message) {
   const Reader at = TRY(message.at("input"));
-  const auto stdin_bytes = TRY(field(at, "stdin"));
-  const auto pty_bytes = TRY(field(at, "pty"));
+  const auto stdin_bytes = TRY(at.given("stdin"));
+  const auto pty_bytes = TRY(at.given("pty"));
   if (stdin_bytes.has_value() == pty_bytes.has_value()) return at.error("\"stdin\" or \"pty\" is expected");
   return ProcessInput{.is_for_terminal = pty_bytes.has_value(),
                       .bytes = TRY(bytes_in(pty_bytes ? *pty_bytes : *stdin_bytes))};

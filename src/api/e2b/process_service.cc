@@ -186,8 +186,8 @@ Task<bj::object> stream_input(Call& call, Incoming& in) {
     CO_TRY(const auto value, co_await in.next());
     if (!value) break;
     const json::Reader message(*value);
-    CO_TRY(const auto start, field(message, "start"));
-    CO_TRY(const auto data, field(message, "data"));
+    CO_TRY(const auto start, message.given("start"));
+    CO_TRY(const auto data, message.given("data"));
     if (start) {
       if (command) co_return Error(Code::kInvalidArgument, "\"start\" comes once");
       CO_TRY(command, find_running(*call.guest.sandbox, *start));

@@ -11,12 +11,6 @@ namespace brig::api::e2b {
 
 using json::Reader;
 
-Result<std::optional<Reader>> field(const Reader& object, std::string_view key) {
-  auto found = TRY(object.find(key));
-  if (found && found->is_null()) return std::optional<Reader>();
-  return found;
-}
-
 Result<std::string> text_in(const Reader& at, std::size_t most) {
   const std::string_view text = TRY(at.text());
   if (text.size() > most) return at.error("longer than " + std::to_string(most) + " bytes");
@@ -25,12 +19,12 @@ Result<std::string> text_in(const Reader& at, std::size_t most) {
 }
 
 Result<std::string> text_at(const Reader& object, std::string_view key, std::size_t most) {
-  const auto at = TRY(field(object, key));
+  const auto at = TRY(object.given(key));
   return at ? TRY(text_in(*at, most)) : std::string();
 }
 
 Result<bool> flag_at(const Reader& object, std::string_view key, bool usual) {
-  const auto at = TRY(field(object, key));
+  const auto at = TRY(object.given(key));
   return at ? TRY(at->boolean()) : usual;
 }
 

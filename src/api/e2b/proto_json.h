@@ -12,8 +12,6 @@
 
 namespace brig::api::e2b {
 
-/// The field `key`, if it is there and not null.
-Result<std::optional<json::Reader>> field(const json::Reader& object, std::string_view key);
 /// A text of at most `most` bytes without NUL.
 Result<std::string> text_in(const json::Reader& at, std::size_t most);
 /// The text at `key`, empty if there is none.

@@ -16,21 +16,8 @@ constexpr std::int64_t kSecondsMost = std::int64_t{10} * 365 * 24 * 3600;
 constexpr std::size_t kListMost = 256;
 constexpr std::size_t kHostMost = 255;
 
-Result<json::Value> parse_object(std::string_view body) {
-  auto value = TRY(json::parse(body.empty() ? "{}" : body, {.max_bytes = v1::kBodyMax}).context("the body"));
-  if (!value.is_object()) return Error(Code::kInvalidArgument, "the body must be a JSON object");
-  return value;
-}
-
-/// Absent and null are the same.
-Result<std::optional<Reader>> find(const Reader& object, std::string_view key) {
-  auto found = TRY(object.find(key));
-  if (found && found->is_null()) return std::optional<Reader>();
-  return found;
-}
-
 Result<bool> flag(const Reader& object, std::string_view key, bool usual) {
-  const auto found = TRY(find(object, key));
+  const auto found = TRY(object.given(key));
   return found ? found->boolean() : Result<bool>(usual);
 }
 
@@ -41,7 +28,7 @@ bool is_empty(const Reader& at) {
 
 /// A part of the request that cannot be had, unless it is empty.
 Result<> expect_none(const Reader& object, std::string_view key, std::string_view why) {
-  const auto found = TRY(find(object, key));
+  const auto found = TRY(object.given(key));
   if (!found || is_empty(*found)) return {};
   return found->error(why);
 }
@@ -65,7 +52,7 @@ Result<> read_egress(const Reader& at, Network& network) {
   TRY(expect_none(at, "allowOut", kNoEgress));
   TRY(expect_none(at, "rules", kNoEgress));
   TRY(expect_none(at, "egressProxy", kNoEgress));
-  if (const auto deny = TRY(find(at, "denyOut"))) network.deny_out = TRY(texts(*deny));
+  if (const auto deny = TRY(at.given("denyOut"))) network.deny_out = TRY(texts(*deny));
   return {};
 }
 
@@ -74,7 +61,7 @@ Result<Network> read_network(const Reader& at) {
   TRY(read_egress(at, network));
   network.is_public = TRY(flag(at, "allowPublicTraffic", true));
   TRY(expect_none(at, "httpsPorts", "servers inside are spoken to without TLS"));
-  if (const auto mask = TRY(find(at, "maskRequestHost"))) {
+  if (const auto mask = TRY(at.given("maskRequestHost"))) {
     network.mask_host = std::string(TRY(mask->text()));
     constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:${}[]";
     if (network.mask_host.size() > kHostMost || network.mask_host.find_first_not_of(kLetters) != std::string::npos)
@@ -90,7 +77,7 @@ Result<Milliseconds> seconds(const Reader& at, std::int64_t least) {
 Result<> read_lifecycle(const Reader& at, Life& life) {
   life.pauses = TRY(flag(at, "autoPause", false));
   const bool keeps_memory = TRY(flag(at, "autoPauseMemory", true));
-  if (const auto resume = TRY(find(at, "autoResume"))) life.wakes = TRY(flag(*resume, "enabled", false));
+  if (const auto resume = TRY(at.given("autoResume"))) life.wakes = TRY(flag(*resume, "enabled", false));
   if (!keeps_memory && !life.pauses)
     return Error(Code::kInvalidArgument, "$.autoPauseMemory: is only for a sandbox with autoPause");
   if (!keeps_memory && life.wakes)
@@ -103,18 +90,18 @@ Result<> read_lifecycle(const Reader& at, Life& life) {
 }  // namespace
 
 Result<CreateBody> read_create(std::string_view body, bool is_v2) {
-  const json::Value value = TRY(parse_object(body));
+  const json::Value value = TRY(v1::parse_object(body));
   const Reader at(value);
   CreateBody create;
-  if (const auto id = TRY(find(at, "templateID"))) create.template_id = std::string(TRY(id->text()));
+  if (const auto id = TRY(at.given("templateID"))) create.template_id = std::string(TRY(id->text()));
   if (create.template_id.empty() || create.template_id.size() > 256)
     return Error(Code::kInvalidArgument, "$.templateID: a name of 1 to 256 characters is expected");
-  if (const auto metadata = TRY(find(at, "metadata"))) create.metadata = TRY(v1::read_metadata(*metadata));
-  if (const auto environment = TRY(find(at, "envVars"))) create.environment = TRY(v1::read_variables(*environment));
+  if (const auto metadata = TRY(at.given("metadata"))) create.metadata = TRY(v1::read_metadata(*metadata));
+  if (const auto environment = TRY(at.given("envVars"))) create.environment = TRY(v1::read_variables(*environment));
   create.life.timeout = is_v2 ? kTimeoutUsual : kTimeoutOld;
-  if (const auto timeout = TRY(find(at, "timeout"))) create.life.timeout = TRY(seconds(*timeout, 1));
+  if (const auto timeout = TRY(at.given("timeout"))) create.life.timeout = TRY(seconds(*timeout, 1));
   TRY(read_lifecycle(at, create.life));
-  if (const auto network = TRY(find(at, "network"))) create.life.network = TRY(read_network(*network));
+  if (const auto network = TRY(at.given("network"))) create.life.network = TRY(read_network(*network));
   // Older clients say true whatever their user wants: it allows what there is not.
   TRY(flag(at, "allow_internet_access", true));
   if (!is_v2 && !TRY(flag(at, "secure", true)) && !create.life.network.is_public)
@@ -126,7 +113,7 @@ Result<CreateBody> read_create(std::string_view body, bool is_v2) {
 }
 
 Result<Network> read_network_update(std::string_view body, const Network& now) {
-  const json::Value value = TRY(parse_object(body));
+  const json::Value value = TRY(v1::parse_object(body));
   const Reader at(value);
   Network network{.deny_out = {}, .is_public = now.is_public, .mask_host = now.mask_host};
   TRY(read_egress(at, network));
@@ -135,24 +122,24 @@ Result<Network> read_network_update(std::string_view body, const Network& now) {
 }
 
 Result<Milliseconds> read_timeout(std::string_view body, Milliseconds usual) {
-  const json::Value value = TRY(parse_object(body));
+  const json::Value value = TRY(v1::parse_object(body));
   const Reader at(value);
-  const auto timeout = TRY(find(at, "timeout"));
+  const auto timeout = TRY(at.given("timeout"));
   if (!timeout) return usual;
   return Milliseconds(1000 * std::max<std::int64_t>(0, TRY(timeout->integer(-kSecondsMost, kSecondsMost))));
 }
 
 Result<Milliseconds> read_refresh(std::string_view body) {
-  const json::Value value = TRY(parse_object(body));
-  const auto duration = TRY(find(Reader(value), "duration"));
+  const json::Value value = TRY(v1::parse_object(body));
+  const auto duration = TRY(Reader(value).given("duration"));
   return duration ? seconds(*duration, 0) : Result<Milliseconds>(kTimeoutOld);
 }
 
 Result<ConnectBody> read_connect(std::string_view body) {
-  const json::Value value = TRY(parse_object(body));
+  const json::Value value = TRY(v1::parse_object(body));
   const Reader at(value);
   ConnectBody connect;
-  if (const auto timeout = TRY(find(at, "timeout"))) connect.timeout = TRY(seconds(*timeout, 0));
+  if (const auto timeout = TRY(at.given("timeout"))) connect.timeout = TRY(seconds(*timeout, 0));
   if (!TRY(flag(at, "memory", true)))
     return Error(Code::kUnsupported,
                  "$.memory: a paused sandbox goes on where it stopped; it cannot be started afresh");
@@ -160,25 +147,25 @@ Result<ConnectBody> read_connect(std::string_view body) {
 }
 
 Result<> read_pause(std::string_view body) {
-  const json::Value value = TRY(parse_object(body));
+  const json::Value value = TRY(v1::parse_object(body));
   if (TRY(flag(Reader(value), "memory", true))) return {};
   return Error(Code::kUnsupported,
                "$.memory: a paused sandbox keeps its memory here; a snapshot keeps the files alone");
 }
 
 Result<ForkBody> read_fork(std::string_view body) {
-  const json::Value value = TRY(parse_object(body));
+  const json::Value value = TRY(v1::parse_object(body));
   const Reader at(value);
   ForkBody fork;
-  if (const auto timeout = TRY(find(at, "timeout"))) fork.timeout = TRY(seconds(*timeout, 1));
-  if (const auto count = TRY(find(at, "count")))
+  if (const auto timeout = TRY(at.given("timeout"))) fork.timeout = TRY(seconds(*timeout, 1));
+  if (const auto count = TRY(at.given("count")))
     fork.count = static_cast<std::size_t>(TRY(count->integer(1, kForksMost)));
   return fork;
 }
 
 Result<std::string> read_snapshot(std::string_view body) {
-  const json::Value value = TRY(parse_object(body));
-  const auto name = TRY(find(Reader(value), "name"));
+  const json::Value value = TRY(v1::parse_object(body));
+  const auto name = TRY(Reader(value).given("name"));
   return name ? std::string(TRY(name->text())) : std::string();
 }
 

@@ -1,18 +1,13 @@
 // The agent's services over HTTP, from a client's bytes to a scripted guest and back.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <boost/json/value.hpp>
 
 #include "api/e2b/errors.h"
 #include "api/e2b/front.h"
+#include "api/testing/fixture.h"
 #include "base/base64.h"
 #include "http/envelopes.h"
-#include "http/testing/rig.h"
-#include "runtime/testing/fake_runtime.h"
-#include "runtime/testing/scripted_guest.h"
-#include "store/testing/temporary_folder.h"
-#include "sys/file.h"
 
 namespace brig::api::e2b {
 namespace {
@@ -46,14 +41,12 @@ struct Sent {
   bool has_token = true;
 };
 
-class E2bServicesTest : public ::testing::Test {
+class E2bServicesTest : public testing::ServiceFixture {
  protected:
   E2bServicesTest() {
     runtime_.behaviour.guest = serve;
     runtime_.behaviour.may_pause = true;
-    options_.capacity.pool.size = 0;
-    sandboxes_ = std::make_unique<sandboxes::Sandboxes>(options_, walls_, *store_, spool_.ref(), rig_.io.get_executor(),
-                                                        wall_now, [](const sandboxes::Happening&) {});
+    open();
     lives_ = std::make_unique<Lives>(*sandboxes_, rig_.io.get_executor(), wall_now);
     guests_ = std::make_unique<Guests>(*sandboxes_, *store_, *lives_, Tokens("secret"), wall_now);
     front_ = std::make_unique<Front>(*guests_, *lives_, std::vector<std::string>{"localhost"}, rig_.io.get_executor());
@@ -68,6 +61,7 @@ class E2bServicesTest : public ::testing::Test {
     rig_.io.restart();
     rig_.io.poll();
   }
+  Task<> answer(http::Exchange& exchange) override { return front_->handle(exchange); }
   void SetUp() override { ASSERT_TRUE(box_); }
 
   std::string request(std::string_view method, std::string_view body, const Sent& how) {
@@ -90,18 +84,10 @@ class E2bServicesTest : public ::testing::Test {
     return client.read_to_end();
   }
 
-  store::TemporaryFolder folder_;
-  Fd spool_ = *sys::open(folder_.path(), O_PATH | O_DIRECTORY);
-  std::unique_ptr<store::Store> store_ = *store::Store::open(folder_.path());
   store::Key key_ = store_->keys().make({.label = "one"}, wall_now())->key;
-  runtime::testing::FakeRuntime runtime_;
-  runtime::Walls walls_{runtime_};
-  sandboxes::Options options_;
-  std::unique_ptr<Front> front_;
-  http::testing::Rig rig_{[this](http::Exchange& exchange) { return front_->handle(exchange); }};
-  std::unique_ptr<sandboxes::Sandboxes> sandboxes_;
   std::unique_ptr<Lives> lives_;
   std::unique_ptr<Guests> guests_;
+  std::unique_ptr<Front> front_;
   std::shared_ptr<sandboxes::Sandbox> box_;
 };
 

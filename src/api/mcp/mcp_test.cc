@@ -1,17 +1,12 @@
 // The endpoint: revisions, sessions, refusals. What the tools do inside is tests/mcp's.
 #include "api/mcp/mcp.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <future>
 
-#include "http/testing/rig.h"
+#include "api/testing/fixture.h"
 #include "json/json.h"
-#include "runtime/testing/fake_runtime.h"
-#include "runtime/testing/scripted_guest.h"
-#include "store/testing/temporary_folder.h"
-#include "sys/file.h"
 
 namespace brig::api::mcp {
 namespace {
@@ -22,17 +17,10 @@ using http::testing::status_of;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class McpTest : public ::testing::Test {
+class McpTest : public testing::ServiceFixture {
  protected:
   McpTest() {
-    runtime_.behaviour.guest = [](FdRef fd) {
-      runtime::testing::ScriptedGuest script(fd);
-      script.serve([](runtime::testing::ScriptedGuest&, std::uint32_t) {});
-    };
-    options_.capacity.pool.size = 0;
-    sandboxes_ = std::make_unique<sandboxes::Sandboxes>(options_, walls_, *store_, spool_.ref(), rig_.io.get_executor(),
-                                                        wall_now, [](const sandboxes::Happening&) {});
-    snapshots_ = std::make_unique<sandboxes::Snapshots>(folder_.path() + "/snapshots", *sandboxes_, *store_, wall_now);
+    open();
     api_ = std::make_unique<v1::Api>(*sandboxes_, *snapshots_, *store_, wall_now,
                                      v1::Ports{.domain = "localhost", .signer = v1::PreviewSigner("secret")});
     mcp_ = std::make_unique<Mcp>(*sandboxes_, *api_, *store_, wall_now,
@@ -41,11 +29,7 @@ class McpTest : public ::testing::Test {
     key_ = *store_->keys().make({.label = "one"}, wall_now());
     other_ = *store_->keys().make({.label = "two"}, wall_now());
   }
-  ~McpTest() override {
-    EXPECT_TRUE(run(rig_.io, sandboxes_->stop()).has_value());
-    rig_.io.restart();
-    rig_.io.poll();
-  }
+  ~McpTest() override { close(); }
 
   std::string ask(const std::string& method, const std::string& headers, const std::string& body,
                   const std::string& key) {
@@ -73,16 +57,6 @@ class McpTest : public ::testing::Test {
     return value ? *value : bj::value();
   }
 
-  store::TemporaryFolder folder_;
-  http::Router router_;
-  http::testing::Rig rig_{[this](http::Exchange& exchange) { return router_.handle(exchange); }};
-  runtime::testing::FakeRuntime runtime_;
-  runtime::Walls walls_{runtime_};
-  std::unique_ptr<store::Store> store_ = *store::Store::open(folder_.path());
-  Fd spool_ = *sys::open(folder_.path(), O_PATH | O_DIRECTORY);
-  sandboxes::Options options_;
-  std::unique_ptr<sandboxes::Sandboxes> sandboxes_;
-  std::unique_ptr<sandboxes::Snapshots> snapshots_;
   std::unique_ptr<v1::Api> api_;
   std::unique_ptr<Mcp> mcp_;
   store::MadeKey key_;

@@ -1,27 +1,10 @@
 #include "api/mcp/sessions.h"
 
 #include <algorithm>
-#include <array>
 
 #include "sys/random_bytes.h"
 
 namespace brig::api::mcp {
-namespace {
-
-std::string new_id() {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::array<std::byte, 16> bytes{};
-  sys::fill_random(bytes);
-  std::string text = "mcp_";
-  for (const std::byte byte : bytes) {
-    text += kDigits[std::to_integer<unsigned>(byte) >> 4];
-    text += kDigits[std::to_integer<unsigned>(byte) & 15];
-  }
-  return text;
-}
-
-}  // namespace
-
 Result<std::shared_ptr<Session>> Sessions::open(std::string_view key_id, std::string_view revision) {
   sweep();
   const auto is_ours = [key_id](const std::shared_ptr<Session>& one) { return one->key_id == key_id; };
@@ -35,7 +18,7 @@ Result<std::shared_ptr<Session>> Sessions::open(std::string_view key_id, std::st
     drop(idle);
   }
   auto session = std::make_shared<Session>();
-  session->id = new_id();
+  session->id = "mcp_" + sys::random_hex(16);
   session->key_id = key_id;
   session->revision = revision;
   session->used_at = clock_();

@@ -170,8 +170,8 @@ bj::object kill_sandbox() {
 }
 
 Result<std::string> text(const Reader& at, std::string_view key, std::size_t most = SIZE_MAX) {
-  const auto found = TRY(at.find(key));
-  if (!found || found->is_null()) return std::string();
+  const auto found = TRY(at.given(key));
+  if (!found) return std::string();
   const std::string_view text = TRY(found->text());
   if (text.size() > most) return found->error("at most " + std::to_string(most) + " bytes");
   if (most <= kPathMax && text.find('\0') != std::string_view::npos) return found->error("no NUL may be in it");
@@ -179,8 +179,8 @@ Result<std::string> text(const Reader& at, std::string_view key, std::size_t mos
 }
 
 Result<std::optional<double>> seconds(const Reader& at, std::string_view key, double most = kTimeoutMost) {
-  const auto found = TRY(at.find(key));
-  if (!found || found->is_null()) return std::optional<double>();
+  const auto found = TRY(at.given(key));
+  if (!found) return std::optional<double>();
   const double value = TRY(found->number());
   if (!(value >= kLeast && value <= most))
     return found->error("seconds from 0.001 to " + std::to_string(static_cast<std::int64_t>(most)) + " are expected");
@@ -189,8 +189,8 @@ Result<std::optional<double>> seconds(const Reader& at, std::string_view key, do
 
 Result<std::uint64_t> count(const Reader& at, std::string_view key, std::int64_t least, std::int64_t most,
                             std::uint64_t otherwise) {
-  const auto found = TRY(at.find(key));
-  if (!found || found->is_null()) return otherwise;
+  const auto found = TRY(at.given(key));
+  if (!found) return otherwise;
   return static_cast<std::uint64_t>(TRY(found->integer(least, most)));
 }
 
@@ -216,9 +216,9 @@ Result<std::string> file_content(const Reader& at) {
 Result<bj::object> wish_of(const Reader& at) {
   bj::object wish;
   if (const std::string name = TRY(text(at, "template", kNameMax)); !name.empty()) wish["template"] = name;
-  if (const auto memory = TRY(at.find("memory_mb")); memory && !memory->is_null())
+  if (const auto memory = TRY(at.given("memory_mb")))
     wish["memory_mb"] = TRY(memory->integer(16, std::int64_t{1} << 24));
-  if (const auto cpus = TRY(at.find("cpus")); cpus && !cpus->is_null()) wish["cpu"] = TRY(cpus->number());
+  if (const auto cpus = TRY(at.given("cpus"))) wish["cpu"] = TRY(cpus->number());
   if (const auto limit = TRY(seconds(at, "timeout_seconds"))) {
     wish["limits"] =
         bj::object{{"timeout", std::to_string(static_cast<std::int64_t>(std::max(1.0, *limit * 1000))) + "ms"}};

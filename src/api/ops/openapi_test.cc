@@ -1,21 +1,17 @@
 // The document and the routes are one: neither has what the other lacks.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
 #include <set>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/json/value.hpp>
 
 #include "api/mcp/mcp.h"
 #include "api/ops/ops.h"
+#include "api/testing/fixture.h"
 #include "api/v1/api.h"
 #include "api/v1/build_routes.h"
 #include "json/json.h"
-#include "runtime/testing/fake_runtime.h"
-#include "store/testing/temporary_folder.h"
-#include "sys/file.h"
 
 namespace brig::api::ops {
 namespace {
@@ -47,45 +43,32 @@ std::string as_documented(std::string pattern) {
   return pattern;
 }
 
-class OpenApi : public ::testing::Test {
+class OpenApi : public testing::ServiceFixture {
  protected:
   OpenApi() {
-    options_.capacity.pool.size = 0;
-    sandboxes_ = std::make_unique<sandboxes::Sandboxes>(options_, walls_, *store_, spool_.ref(), io_.get_executor(),
-                                                        wall_now, [](const sandboxes::Happening&) {});
-    snapshots_ = std::make_unique<sandboxes::Snapshots>(folder_.path() + "/snapshots", *sandboxes_, *store_, wall_now);
+    open();
     api_ = std::make_unique<v1::Api>(*sandboxes_, *snapshots_, *store_, wall_now,
                                      v1::Ports{.domain = "localhost", .signer = v1::PreviewSigner("secret")});
     ops_ =
         std::make_unique<Ops>(*sandboxes_, *store_, metrics_, journal_, [] { return http::ServerFigures(); }, wall_now);
     mcp_ = std::make_unique<mcp::Mcp>(*sandboxes_, *api_, *store_, wall_now, std::vector<std::string>(),
-                                      io_.get_executor());
+                                      rig_.io.get_executor());
     api_->add_to(router_);
     build_routes_.add_to(router_);
     mcp_->add_to(router_);
     ops_->add_to(router_);
   }
 
-  store::TemporaryFolder folder_;
-  asio::io_context io_;
-  runtime::testing::FakeRuntime runtime_;
-  runtime::Walls walls_{runtime_};
-  std::unique_ptr<store::Store> store_ = *store::Store::open(folder_.path());
-  Fd spool_ = *sys::open(folder_.path(), O_PATH | O_DIRECTORY);
-  sandboxes::Options options_;
-  std::unique_ptr<sandboxes::Sandboxes> sandboxes_;
-  std::unique_ptr<sandboxes::Snapshots> snapshots_;
   Metrics metrics_;
-  Journal journal_{*store_, io_.get_executor(), wall_now};
+  Journal journal_{*store_, rig_.io.get_executor(), wall_now};
   std::unique_ptr<v1::Api> api_;
   image::Catalog catalog_{*HostPath::parse(folder_.path())};
   builds::Builds builds_{{},       {.connect = {}, .why_not = "not here", .uploads = spool_.ref()},
-                         catalog_, io_.get_executor(),
+                         catalog_, rig_.io.get_executor(),
                          wall_now, [](const builds::Happening&) {}};
   v1::BuildRoutes build_routes_{builds_, catalog_, *store_, wall_now};
   std::unique_ptr<mcp::Mcp> mcp_;
   std::unique_ptr<Ops> ops_;
-  http::Router router_;
 };
 
 TEST_F(OpenApi, HasTheRoutesAndNoOthers) {

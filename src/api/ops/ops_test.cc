@@ -1,14 +1,9 @@
 #include "api/ops/ops.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 
+#include "api/testing/fixture.h"
 #include "api/v1/api.h"
-#include "http/testing/rig.h"
-#include "runtime/testing/fake_runtime.h"
-#include "runtime/testing/scripted_guest.h"
-#include "store/testing/temporary_folder.h"
-#include "sys/file.h"
 
 namespace brig::api::ops {
 namespace {
@@ -19,7 +14,7 @@ using runtime::testing::ScriptedGuest;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class OpsTest : public ::testing::Test {
+class OpsTest : public testing::ServiceFixture {
  protected:
   OpsTest() {
     runtime_.behaviour.guest = [](FdRef fd) {
@@ -31,12 +26,10 @@ class OpsTest : public ::testing::Test {
           inside.send_frame(guest::Type::kEnd, stream, channel, {});
       });
     };
-    options_.capacity.pool.size = 0;
-    sandboxes_ = std::make_unique<sandboxes::Sandboxes>(options_, walls_, *store_, spool_.ref(), rig_.io.get_executor(),
-                                                        wall_now, [this](const sandboxes::Happening& happening) {
-                                                          metrics_.observe(happening);
-                                                          EXPECT_TRUE(journal_.append(happening).has_value());
-                                                        });
+    open([this](const sandboxes::Happening& happening) {
+      metrics_.observe(happening);
+      EXPECT_TRUE(journal_.append(happening).has_value());
+    });
     ops_ = std::make_unique<Ops>(
         *sandboxes_, *store_, metrics_, journal_, [this] { return rig_.server->figures(); }, wall_now);
     ops_->add_to(router_);
@@ -73,17 +66,8 @@ class OpsTest : public ::testing::Test {
     return text;
   }
 
-  store::TemporaryFolder folder_;
-  http::Router router_;
-  http::testing::Rig rig_{[this](http::Exchange& exchange) { return router_.handle(exchange); }};
-  runtime::testing::FakeRuntime runtime_;
-  runtime::Walls walls_{runtime_};
-  std::unique_ptr<store::Store> store_ = *store::Store::open(folder_.path());
-  Fd spool_ = *sys::open(folder_.path(), O_PATH | O_DIRECTORY);
-  sandboxes::Options options_;
   Metrics metrics_;
   Journal journal_{*store_, rig_.io.get_executor(), wall_now};
-  std::unique_ptr<sandboxes::Sandboxes> sandboxes_;
   std::unique_ptr<Ops> ops_;
   store::MadeKey key_;
   store::MadeKey other_;

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kExpiryDigits = 12;  // until the year 33658
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 /// Cuts the next part off `text`, which is behind `separator` then.
 std::string_view next_part(std::string_view& text, char separator) {
   const auto end = text.find(separator);
@@ -27,7 +21,9 @@ std::string_view next_part(std::string_view& text, char separator) {
   return part;
 }
 
-bool is_named(std::string_view pair, std::string_view name) { return trimmed(pair.substr(0, pair.find('='))) == name; }
+bool is_named(std::string_view pair, std::string_view name) {
+  return http::trimmed(pair.substr(0, pair.find('='))) == name;
+}
 
 std::optional<std::int64_t> parse_expiry(std::string_view text) {
   if (text.size() > kExpiryDigits) return std::nullopt;
@@ -102,7 +98,8 @@ std::vector<std::string_view> cookies_named(std::string_view field, std::string_
   while (!field.empty()) {
     const std::string_view pair = next_part(field, ';');
     const auto equals = pair.find('=');
-    if (is_named(pair, name) && equals != std::string_view::npos) values.push_back(trimmed(pair.substr(equals + 1)));
+    if (is_named(pair, name) && equals != std::string_view::npos)
+      values.push_back(http::trimmed(pair.substr(equals + 1)));
   }
   return values;
 }
@@ -110,7 +107,7 @@ std::vector<std::string_view> cookies_named(std::string_view field, std::string_
 std::string without_cookie(std::string_view field, std::string_view name) {
   std::string left;
   while (!field.empty()) {
-    const std::string_view pair = trimmed(next_part(field, ';'));
+    const std::string_view pair = http::trimmed(next_part(field, ';'));
     if (pair.empty() || is_named(pair, name)) continue;
     if (!left.empty()) left += "; ";
     left += pair;
@@ -121,10 +118,10 @@ std::string without_cookie(std::string_view field, std::string_view name) {
 std::optional<std::string> tame_cookie(std::string_view field) {
   const std::string_view pair = next_part(field, ';');
   if (is_named(pair, kPreviewName)) return std::nullopt;
-  std::string tame(trimmed(pair));
+  std::string tame(http::trimmed(pair));
   while (!field.empty()) {
-    const std::string_view attribute = trimmed(next_part(field, ';'));
-    if (http::equals_ignoring_case(trimmed(attribute.substr(0, attribute.find('='))), "domain")) continue;
+    const std::string_view attribute = http::trimmed(next_part(field, ';'));
+    if (http::equals_ignoring_case(http::trimmed(attribute.substr(0, attribute.find('='))), "domain")) continue;
     tame.append("; ").append(attribute);
   }
   return tame;

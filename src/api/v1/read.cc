@@ -15,14 +15,10 @@
 #include "policy/scratch.h"
 #include "policy/validate.h"
 #include "sandboxes/snapshots.h"
+#include "sandboxes/zygote.h"
 #include "service/run.h"
 
 namespace brig::api::v1 {
-namespace {
-
-using json::Reader;
-
-constexpr double kLongestSeconds = 10.0 * 365 * 24 * 3600;
 
 Result<json::Value> parse_object(std::string_view body) {
   auto value = TRY(json::parse(body.empty() ? "{}" : body, {.max_bytes = kBodyMax}).context("the body"));
@@ -30,12 +26,11 @@ Result<json::Value> parse_object(std::string_view body) {
   return value;
 }
 
-/// Absent and null are the same.
-Result<std::optional<Reader>> find(const Reader& object, std::string_view key) {
-  auto found = TRY(object.find(key));
-  if (found && found->is_null()) return std::optional<Reader>();
-  return found;
-}
+namespace {
+
+using json::Reader;
+
+constexpr double kLongestSeconds = 10.0 * 365 * 24 * 3600;
 
 Result<Milliseconds> seconds(const Reader& at) {
   const double value = TRY(at.number());
@@ -73,7 +68,7 @@ Result<> set_limit(policy::Policy& policy, std::string_view key, const Reader& a
 
 Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defaults, const image::Defaults& under) {
   policy::Policy policy = defaults;
-  if (const auto preset = TRY(find(body, "policy"))) {
+  if (const auto preset = TRY(body.given("policy"))) {
     const auto known = policy::find_preset(TRY(preset->text()));
     if (!known) return preset->error("\"strict\", \"default\" or \"lenient\" is expected");
     policy = policy::preset(*known);
@@ -81,13 +76,13 @@ Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defau
     if (!policy.libraries.allow.empty()) policy.libraries = defaults.libraries;  // which there are is the operator's
   }
   for (const std::string_view key : {"env", "envs"}) {
-    if (const auto env = TRY(find(body, key))) policy.environment = TRY(read_variables(*env));
+    if (const auto env = TRY(body.given(key))) policy.environment = TRY(read_variables(*env));
   }
   policy = TRY(image::apply_defaults(std::move(policy), under).context("the template's defaults"));
-  if (const auto limits = TRY(find(body, "limits"))) {
+  if (const auto limits = TRY(body.given("limits"))) {
     for (const auto& [key, value] : TRY(limits->entries())) TRY(set_limit(policy, key, value));
   }
-  if (const auto libraries = TRY(find(body, "libraries"))) {
+  if (const auto libraries = TRY(body.given("libraries"))) {
     policy.libraries.use.clear();
     for (const Reader& item : TRY(libraries->items())) {
       auto name = policy::normalised_library(TRY(item.text()));
@@ -96,7 +91,7 @@ Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defau
       if (std::ranges::find(names, *name) == names.end()) names.push_back(*std::move(name));
     }
   }
-  if (const auto require = TRY(find(body, "require"))) {
+  if (const auto require = TRY(body.given("require"))) {
     const policy::Field* field = policy::find_field("require.boundary");
     auto floor = policy::parse_scalar(*field, TRY(require->text()));
     if (!floor) return require->error(floor.error().message());
@@ -113,10 +108,10 @@ Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defau
 Result<sandboxes::LifespanChange> lifespan_change(const Reader& body, const sandboxes::Lifespan& now,
                                                   const sandboxes::Lifespan& usual) {
   sandboxes::LifespanChange change;
-  if (const auto ttl = TRY(find(body, "ttl_seconds"))) change.ttl = TRY(seconds(*ttl));
+  if (const auto ttl = TRY(body.given("ttl_seconds"))) change.ttl = TRY(seconds(*ttl));
   if (const auto idle = TRY(body.find("idle_seconds")))
     change.idle = idle->is_null() ? std::optional<Milliseconds>() : std::optional(TRY(seconds(*idle)));
-  if (const auto persistent = TRY(find(body, "persistent"))) {
+  if (const auto persistent = TRY(body.given("persistent"))) {
     if (TRY(persistent->boolean())) change.ttl = std::optional<Milliseconds>();
     else if (!change.ttl && !now.ttl) change.ttl = usual.ttl;
   }
@@ -132,9 +127,9 @@ Result<std::vector<std::string>> words(const Reader& at) {
 
 Result<guest::TerminalSize> size_of(const Reader& at) {
   guest::TerminalSize size;
-  if (const auto rows = TRY(find(at, "rows"))) size.rows = static_cast<std::uint16_t>(TRY(rows->integer(1, 10'000)));
+  if (const auto rows = TRY(at.given("rows"))) size.rows = static_cast<std::uint16_t>(TRY(rows->integer(1, 10'000)));
   for (const std::string_view key : {"cols", "columns"}) {
-    if (const auto columns = TRY(find(at, key)))
+    if (const auto columns = TRY(at.given(key)))
       size.columns = static_cast<std::uint16_t>(TRY(columns->integer(1, 10'000)));
   }
   return size;
@@ -143,18 +138,15 @@ Result<guest::TerminalSize> size_of(const Reader& at) {
 /// The sandbox's own variables, and over them those of the body.
 Result<std::vector<std::string>> environment(const Reader& body, const policy::Policy& policy) {
   policy::Policy with = policy;
-  // Heard as it is printed, and not lost with a program that is ended.
-  if (std::ranges::find(with.environment, "PYTHONUNBUFFERED", &policy::Variable::name) == with.environment.end())
-    with.environment.push_back({"PYTHONUNBUFFERED", "1"});
   for (const std::string_view key : {"env", "envs"}) {
-    if (const auto env = TRY(find(body, key))) {
+    if (const auto env = TRY(body.given(key))) {
       for (policy::Variable& variable : TRY(read_variables(*env))) {
         std::erase_if(with.environment, [&](const policy::Variable& old) { return old.name == variable.name; });
         with.environment.push_back(std::move(variable));
       }
     }
   }
-  return service::environment_of(with);
+  return sandboxes::usual_environment(std::move(with));
 }
 
 }  // namespace
@@ -203,21 +195,21 @@ Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& 
       "cpu",      "memory_mb",     "runtime",     "channel",      "dry_run",    "libraries"};
   TRY(at.only(kKnown));
   CreateBody create;
-  if (const auto name = TRY(find(at, "template"))) create.request.template_name = TRY(text(*name, 128));
-  if (const auto snapshot = TRY(find(at, "from_snapshot"))) create.snapshot_id = TRY(text(*snapshot, 128));
-  if (const auto volumes = TRY(find(at, "volumes")); volumes && !TRY(volumes->items()).empty())
+  if (const auto name = TRY(at.given("template"))) create.request.template_name = TRY(text(*name, 128));
+  if (const auto snapshot = TRY(at.given("from_snapshot"))) create.snapshot_id = TRY(text(*snapshot, 128));
+  if (const auto volumes = TRY(at.given("volumes")); volumes && !TRY(volumes->items()).empty())
     return Error(Code::kUnsupported, "volumes are not supported");
   create.request.policy = TRY(policy_of(at, options.defaults, defaults));
   // PandaStack's names for two of the limits.
-  if (const auto cpu = TRY(find(at, "cpu"))) TRY(set_limit(create.request.policy, "cpus", *cpu));
-  if (const auto memory = TRY(find(at, "memory_mb"))) {
+  if (const auto cpu = TRY(at.given("cpu"))) TRY(set_limit(create.request.policy, "cpus", *cpu));
+  if (const auto memory = TRY(at.given("memory_mb"))) {
     create.request.policy.limits.memory =
         mebibytes(static_cast<std::uint64_t>(TRY(memory->integer(16, std::int64_t{1} << 24))));
     TRY(policy::validate(create.request.policy));
   }
-  const auto limits = TRY(find(at, "limits"));
-  if (!limits || !TRY(find(*limits, "disk"))) policy::fit_unasked_disk(create.request.policy.limits);
-  if (const auto runtime = TRY(find(at, "runtime"))) {
+  const auto limits = TRY(at.given("limits"));
+  if (!limits || !TRY(limits->given("disk"))) policy::fit_unasked_disk(create.request.policy.limits);
+  if (const auto runtime = TRY(at.given("runtime"))) {
     create.request.policy.runtime = TRY(text(*runtime, 64));
     if (auto good = policy::check_runtime(create.request.policy.runtime); !good)
       return runtime->error(good.error().message());
@@ -227,9 +219,9 @@ Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& 
                              .idle = change.idle.value_or(options.lifespan.idle)};
   TRY(expect_ttl(options, create.request.lifespan.ttl)
           .context(change.ttl && !*change.ttl ? "$.persistent" : "$.ttl_seconds"));
-  if (const auto pairs = TRY(find(at, "metadata"))) create.request.metadata = TRY(read_metadata(*pairs));
-  if (const auto channel = TRY(find(at, "channel"))) create.request.gives_channel = TRY(channel->boolean());
-  if (const auto dry = TRY(find(at, "dry_run"))) create.is_dry_run = TRY(dry->boolean());
+  if (const auto pairs = TRY(at.given("metadata"))) create.request.metadata = TRY(read_metadata(*pairs));
+  if (const auto channel = TRY(at.given("channel"))) create.request.gives_channel = TRY(channel->boolean());
+  if (const auto dry = TRY(at.given("dry_run"))) create.is_dry_run = TRY(dry->boolean());
   if (create.request.gives_channel && !create.snapshot_id.empty())
     return Error(Code::kUnsupported, "$.channel: what is in a snapshot is put into a sandbox over that channel");
   return create;
@@ -243,68 +235,58 @@ Result<ExecBody> read_exec(std::string_view body, const policy::Policy& policy, 
       "timeout_ms", "background", "terminal", "keep_stdin", "check"};
   TRY(at.only(kKnown));
   ExecBody exec;
-  const auto cmd = TRY(find(at, "cmd"));
-  const auto argv = TRY(find(at, "argv"));
+  const auto cmd = TRY(at.given("cmd"));
+  const auto argv = TRY(at.given("argv"));
   if (cmd.has_value() == argv.has_value())
     return Error(Code::kInvalidArgument, "either \"cmd\" (a shell's line) or \"argv\" (a list) is expected");
   exec.spec.argv = cmd ? std::vector<std::string>{"/bin/sh", "-c", TRY(text(*cmd, kBodyMax))} : TRY(words(*argv));
   if (!folder.empty()) exec.spec.cwd = folder;
-  if (const auto cwd = TRY(find(at, "cwd"))) exec.spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
-  if (const auto user = TRY(find(at, "user")); user && TRY(user->text()) != "user" && TRY(user->text()) != "1000")
+  if (const auto cwd = TRY(at.given("cwd"))) exec.spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
+  if (const auto user = TRY(at.given("user")); user && TRY(user->text()) != "user" && TRY(user->text()) != "1000")
     return Error(Code::kUnsupported, "$.user: programs run as \"user\"; there is no other user in a sandbox");
   exec.spec.env = TRY(environment(at, policy));
-  if (const auto background = TRY(find(at, "background"))) exec.is_background = TRY(background->boolean());
-  if (const auto terminal = TRY(find(at, "terminal"))) {
+  if (const auto background = TRY(at.given("background"))) exec.is_background = TRY(background->boolean());
+  if (const auto terminal = TRY(at.given("terminal"))) {
     exec.spec.terminal = TRY(size_of(*terminal));
     if (std::ranges::none_of(exec.spec.env, [](const std::string& one) { return one.starts_with("TERM="); }))
       exec.spec.env.emplace_back("TERM=xterm-256color");
   }
-  if (const auto input = TRY(find(at, "stdin"))) exec.input = std::string(TRY(input->text()));
-  if (const auto input = TRY(find(at, "stdin_base64"))) {
+  if (const auto input = TRY(at.given("stdin"))) exec.input = std::string(TRY(input->text()));
+  if (const auto input = TRY(at.given("stdin_base64"))) {
     if (exec.input) return Error(Code::kInvalidArgument, "\"stdin\" and \"stdin_base64\": one of them is expected");
     exec.input = from_base64(TRY(input->text()));
     if (!exec.input) return Error(Code::kInvalidArgument, "$.stdin_base64: base64 is expected");
   }
-  if (const auto keep = TRY(find(at, "keep_stdin"))) exec.spec.keeps_input = TRY(keep->boolean());
+  if (const auto keep = TRY(at.given("keep_stdin"))) exec.spec.keeps_input = TRY(keep->boolean());
   exec.spec.has_stdin = exec.spec.keeps_input || exec.input;
   // A command in the background, or at a terminal, lives as long as its sandbox unless it is given a limit.
   exec.spec.is_background = exec.is_background || exec.spec.terminal.has_value();
   if (!exec.spec.is_background) exec.spec.timeout = policy.limits.timeout;
-  if (const auto limit = TRY(find(at, "timeout_seconds"))) exec.spec.timeout = TRY(seconds(*limit));
-  if (const auto limit = TRY(find(at, "timeout_ms")))
+  if (const auto limit = TRY(at.given("timeout_seconds"))) exec.spec.timeout = TRY(seconds(*limit));
+  if (const auto limit = TRY(at.given("timeout_ms")))
     exec.spec.timeout = Milliseconds(TRY(limit->integer(1, std::int64_t{1} << 40)));
   return exec;
 }
 
-namespace {
-
-/// IPython's shell takes half a second to start, ours forty milliseconds: whoever wants it says so.
-void prefer_own_engine(sandboxes::ContextSpec& spec) {
-  if (std::ranges::none_of(spec.env, [](const std::string& one) { return one.starts_with("BRIG_ENGINE="); }))
-    spec.env.emplace_back("BRIG_ENGINE=stdlib");
-}
-
-}  // namespace
-
 Result<sandboxes::ContextSpec> read_context(std::string_view body, const policy::Policy& policy,
                                             const std::string& folder) {
-  const json::Value value = TRY(parse_object(body.empty() ? "{}" : body));
+  const json::Value value = TRY(parse_object(body));
   const Reader at(value);
   static constexpr std::array<std::string_view, 4> kKnown{"language", "cwd", "env", "envs"};
   TRY(at.only(kKnown));
   sandboxes::ContextSpec spec{.language = &service::languages().front()};
-  if (const auto language = TRY(find(at, "language")))
+  if (const auto language = TRY(at.given("language")))
     spec.language = TRY(service::find_language(TRY(language->text())));
   if (!folder.empty()) spec.cwd = folder;
-  if (const auto cwd = TRY(find(at, "cwd"))) spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
+  if (const auto cwd = TRY(at.given("cwd"))) spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
   spec.env = TRY(environment(at, policy));
-  prefer_own_engine(spec);
+  sandboxes::prefer_own_engine(spec.env);
   return spec;
 }
 
 sandboxes::ContextSpec default_context(const service::Language& language, const sandboxes::SandboxSpec& of) {
   sandboxes::ContextSpec spec = sandboxes::usual_context(language, of);
-  prefer_own_engine(spec);
+  sandboxes::prefer_own_engine(spec.env);
   return spec;
 }
 
@@ -315,13 +297,13 @@ Result<service::Cell> read_cell(std::string_view body, const policy::Limits& lim
                                                           "env",  "envs",       "cwd"};
   TRY(at.only(kKnown));
   service::Cell cell{.code = std::string(TRY(TRY(at.at("code")).text())), .timeout = limits.timeout};
-  if (const auto limit = TRY(find(at, "timeout_seconds"))) cell.timeout = TRY(seconds(*limit));
-  if (const auto limit = TRY(find(at, "timeout_ms")))
+  if (const auto limit = TRY(at.given("timeout_seconds"))) cell.timeout = TRY(seconds(*limit));
+  if (const auto limit = TRY(at.given("timeout_ms")))
     cell.timeout = Milliseconds(TRY(limit->integer(1, std::int64_t{1} << 40)));
   for (const std::string_view key : {"env", "envs"}) {
-    if (const auto env = TRY(find(at, key))) cell.environment = TRY(read_variables(*env));
+    if (const auto env = TRY(at.given(key))) cell.environment = TRY(read_variables(*env));
   }
-  if (const auto cwd = TRY(find(at, "cwd"))) cell.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
+  if (const auto cwd = TRY(at.given("cwd"))) cell.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
   return cell;
 }
 
@@ -356,7 +338,7 @@ Result<SignalBody> read_signal(std::string_view body) {
   static constexpr std::array<std::string_view, 1> kKnown{"signal"};
   TRY(at.only(kKnown));
   SignalBody signal;
-  const auto given = TRY(find(at, "signal"));
+  const auto given = TRY(at.given("signal"));
   if (!given) return signal;
   if (!given->value().is_string()) {
     signal.number = static_cast<int>(TRY(given->integer(1, 64)));
@@ -408,9 +390,9 @@ Result<ForkBody> read_fork(std::string_view body, bool is_tree) {
   static constexpr std::array<std::string_view, 2> kKnown{"metadata", "count"};
   TRY(at.only(std::span(kKnown).first(is_tree ? 2 : 1)));
   ForkBody fork;
-  if (const auto count = TRY(find(at, "count")))
+  if (const auto count = TRY(at.given("count")))
     fork.count = static_cast<std::size_t>(TRY(count->integer(1, sandboxes::kChildrenMost)));
-  if (const auto pairs = TRY(find(at, "metadata"))) fork.metadata = TRY(read_metadata(*pairs));
+  if (const auto pairs = TRY(at.given("metadata"))) fork.metadata = TRY(read_metadata(*pairs));
   return fork;
 }
 
@@ -420,8 +402,8 @@ Result<PromoteBody> read_promote(std::string_view body) {
   static constexpr std::array<std::string_view, 2> kKnown{"cleanup_siblings", "tree_id"};
   TRY(at.only(kKnown));
   PromoteBody promote;
-  if (const auto clean = TRY(find(at, "cleanup_siblings"))) promote.is_cleaning = TRY(clean->boolean());
-  if (const auto tree = TRY(find(at, "tree_id"))) promote.tree_id = TRY(text(*tree, 128));
+  if (const auto clean = TRY(at.given("cleanup_siblings"))) promote.is_cleaning = TRY(clean->boolean());
+  if (const auto tree = TRY(at.given("tree_id"))) promote.tree_id = TRY(text(*tree, 128));
   return promote;
 }
 
@@ -431,7 +413,7 @@ Result<Milliseconds> read_preview(std::string_view body) {
   static constexpr std::array<std::string_view, 1> kKnown{"expires_in_seconds"};
   TRY(at.only(kKnown));
   Milliseconds lifetime{3'600'000};
-  if (const auto given = TRY(find(at, "expires_in_seconds"))) lifetime = TRY(seconds(*given));
+  if (const auto given = TRY(at.given("expires_in_seconds"))) lifetime = TRY(seconds(*given));
   if (lifetime > kPreviewMost)
     return Error(Code::kInvalidArgument, "$.expires_in_seconds: a preview lasts at most " + format(kPreviewMost));
   return lifetime;
@@ -444,37 +426,37 @@ Result<KeyBody> read_key(std::string_view body) {
       "label", "prefix", "expires_in_seconds", "quota", "require", "runtimes", "templates", "may_build_templates"};
   TRY(at.only(kKnown));
   KeyBody key;
-  if (const auto label = TRY(find(at, "label"))) key.grant.label = TRY(text(*label, 200));
-  if (const auto prefix = TRY(find(at, "prefix"))) key.prefix = TRY(text(*prefix, 16));
-  if (const auto lifetime = TRY(find(at, "expires_in_seconds"))) key.lifetime = TRY(seconds(*lifetime));
-  if (const auto quota = TRY(find(at, "quota"))) {
+  if (const auto label = TRY(at.given("label"))) key.grant.label = TRY(text(*label, 200));
+  if (const auto prefix = TRY(at.given("prefix"))) key.prefix = TRY(text(*prefix, 16));
+  if (const auto lifetime = TRY(at.given("expires_in_seconds"))) key.lifetime = TRY(seconds(*lifetime));
+  if (const auto quota = TRY(at.given("quota"))) {
     static constexpr std::array<std::string_view, 3> kQuota{"sandboxes", "cpus", "memory"};
     TRY(quota->only(kQuota));
-    if (const auto count = TRY(find(*quota, "sandboxes")))
+    if (const auto count = TRY(quota->given("sandboxes")))
       key.grant.quota.sandboxes = static_cast<std::uint32_t>(TRY(count->integer(0, 1'000'000)));
     policy::Policy like;  // the same spellings as a sandbox's limits
-    if (const auto cpus = TRY(find(*quota, "cpus"))) {
+    if (const auto cpus = TRY(quota->given("cpus"))) {
       TRY(set_limit(like, "cpus", *cpus));
       key.grant.quota.cpu_millis = like.limits.cpu_millis;
     }
-    if (const auto memory = TRY(find(*quota, "memory"))) {
+    if (const auto memory = TRY(quota->given("memory"))) {
       TRY(set_limit(like, "memory", *memory));
       key.grant.quota.memory = like.limits.memory;
     }
   }
-  if (const auto require = TRY(find(at, "require"))) {
+  if (const auto require = TRY(at.given("require"))) {
     auto floor = policy::parse_scalar(*policy::find_field("require.boundary"), TRY(require->text()));
     if (!floor) return require->error(floor.error().message());
     key.grant.floor = TRY(text(*require, 32));
   }
-  if (const auto runtimes = TRY(find(at, "runtimes"))) {
+  if (const auto runtimes = TRY(at.given("runtimes"))) {
     key.grant.runtimes = TRY(words(*runtimes));
     for (const std::string& name : key.grant.runtimes) {
       if (auto good = policy::check_runtime(name); !good) return runtimes->error(good.error().message());
     }
   }
-  if (const auto templates = TRY(find(at, "templates"))) key.grant.templates = TRY(words(*templates));
-  if (const auto may = TRY(find(at, "may_build_templates"))) key.grant.may_build_templates = TRY(may->boolean());
+  if (const auto templates = TRY(at.given("templates"))) key.grant.templates = TRY(words(*templates));
+  if (const auto may = TRY(at.given("may_build_templates"))) key.grant.may_build_templates = TRY(may->boolean());
   return key;
 }
 

@@ -23,6 +23,9 @@ inline constexpr std::size_t kMetadataMax = 64;             ///< names of one sa
 inline constexpr std::size_t kMetadataTextMax = 4096;       ///< bytes of one name or value
 inline constexpr std::size_t kMetadataBytesMax = 16 << 10;  ///< of all: they are kept when the sandbox has ended
 
+/// The JSON object that a body is, of at most kBodyMax bytes; an empty body is {}.
+Result<json::Value> parse_object(std::string_view body);
+
 /// Environment variables: {"NAME": "value", …}, or ["NAME=value", …].
 Result<std::vector<policy::Variable>> read_variables(const json::Reader& at);
 /// A sandbox's metadata, {"name": "value", …}, within the bounds above.

@@ -6,13 +6,10 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/testing/fixture.h"
 #include "api/v1/api.h"
 #include "api/v1/build_routes.h"
-#include "http/testing/rig.h"
 #include "json/json.h"
-#include "runtime/testing/fake_runtime.h"
-#include "runtime/testing/scripted_guest.h"
-#include "store/testing/temporary_folder.h"
 #include "sys/file.h"
 
 namespace brig::api::v1 {
@@ -23,7 +20,7 @@ using http::testing::body_of;
 using http::testing::status_of;
 using ::testing::HasSubstr;
 
-class TemplateTest : public ::testing::Test {
+class TemplateTest : public testing::ServiceFixture {
  protected:
   TemplateTest() {
     runtime_.behaviour.may_use_images = true;
@@ -36,16 +33,13 @@ class TemplateTest : public ::testing::Test {
           inside.send_frame(guest::Type::kEnd, stream, channel, {});
       });
     };
-    options_.capacity.pool.size = 0;
     options_.find_template = [this](const std::string& name,
                                     std::string_view /*key_id*/) -> Result<runtime::RootImage> {
       if (name == "host") return runtime::RootImage();
       const image::Template found = TRY(catalog_.find(name));
       return runtime::RootImage{.name = name, .digest = found.manifest.digest, .file = found.file};
     };
-    sandboxes_ = std::make_unique<sandboxes::Sandboxes>(options_, walls_, *store_, spool_.ref(), rig_.io.get_executor(),
-                                                        wall_now, [](const sandboxes::Happening&) {});
-    snapshots_ = std::make_unique<sandboxes::Snapshots>(folder_.path() + "/snapshots", *sandboxes_, *store_, wall_now);
+    open();
     api_ = std::make_unique<Api>(*sandboxes_, *snapshots_, *store_, wall_now,
                                  Ports{.domain = "localhost", .signer = PreviewSigner("secret")}, catalog_);
     api_->add_to(router_);
@@ -59,11 +53,7 @@ class TemplateTest : public ::testing::Test {
                     .entrypoint = {},
                     .command = {}});
   }
-  ~TemplateTest() override {
-    EXPECT_TRUE(run(rig_.io, sandboxes_->stop()).has_value());
-    rig_.io.restart();
-    rig_.io.poll();
-  }
+  ~TemplateTest() override { close(); }
 
   void write(const std::string& path, const std::string& text) {
     std::filesystem::create_directories(path.substr(0, path.rfind('/')));
@@ -96,17 +86,7 @@ class TemplateTest : public ::testing::Test {
   }
   [[nodiscard]] std::string as_panda() const { return "pds_" + key_.text.substr(key_.text.find('_') + 1); }
 
-  store::TemporaryFolder folder_;
-  http::Router router_;
-  http::testing::Rig rig_{[this](http::Exchange& exchange) { return router_.handle(exchange); }};
-  runtime::testing::FakeRuntime runtime_;
-  runtime::Walls walls_{runtime_};
-  std::unique_ptr<store::Store> store_ = *store::Store::open(folder_.path());
-  Fd spool_ = *sys::open(folder_.path(), O_PATH | O_DIRECTORY);
   image::Catalog catalog_{*HostPath::parse(folder_.path() + "/t")};
-  sandboxes::Options options_;
-  std::unique_ptr<sandboxes::Sandboxes> sandboxes_;
-  std::unique_ptr<sandboxes::Snapshots> snapshots_;
   std::unique_ptr<Api> api_;
   builds::Builds builds_{{},       {.connect = {}, .why_not = "not here", .uploads = spool_.ref()},
                          catalog_, rig_.io.get_executor(),

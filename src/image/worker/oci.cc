@@ -23,14 +23,14 @@ constexpr std::size_t kShown = 10;
 
 /// A text that may be missing or null.
 Result<std::string> optional_text(const Reader& reader, std::string_view key, std::size_t most = 4096) {
-  const auto found = TRY(reader.find(key));
-  if (!found || found->is_null()) return std::string();
+  const auto found = TRY(reader.given(key));
+  if (!found) return std::string();
   return std::string(TRY(bounded_text(*found, most)));
 }
 
 Result<std::vector<std::string>> optional_texts(const Reader& reader, std::string_view key, TextBounds bounds) {
-  const auto found = TRY(reader.find(key));
-  if (!found || found->is_null()) return std::vector<std::string>();
+  const auto found = TRY(reader.given(key));
+  if (!found) return std::vector<std::string>();
   return text_list(*found, bounds);
 }
 
@@ -41,9 +41,9 @@ Result<Descriptor> read_descriptor(const Reader& reader) {
   descriptor.digest = TRY(digest.text());
   if (!is_digest(descriptor.digest)) return digest.error("expected sha256: and 64 hexadecimal digits");
   descriptor.size = static_cast<std::uint64_t>(TRY(TRY(reader.at("size")).integer(0)));
-  if (const auto annotations = TRY(reader.find("annotations")); annotations && !annotations->is_null())
+  if (const auto annotations = TRY(reader.given("annotations")))
     descriptor.reference = TRY(optional_text(*annotations, kReference, 512));
-  if (const auto platform = TRY(reader.find("platform")); platform && !platform->is_null()) {
+  if (const auto platform = TRY(reader.given("platform"))) {
     descriptor.os = TRY(optional_text(*platform, "os", 64));
     descriptor.architecture = TRY(optional_text(*platform, "architecture", 64));
   }
@@ -119,7 +119,7 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
   ImageConfig config;
   config.architecture = TRY(optional_text(root, "architecture", 64));
   config.os = TRY(optional_text(root, "os", 64));
-  if (const auto inner = TRY(root.find("config")); inner && !inner->is_null()) {
+  if (const auto inner = TRY(root.given("config"))) {
     take_environment(TRY(optional_texts(*inner, "Env", {.count = 1000, .length = std::size_t{64} << 10})),
                      config.defaults);
     config.defaults.entrypoint = TRY(optional_texts(*inner, "Entrypoint", kArguments));

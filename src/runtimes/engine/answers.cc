@@ -21,15 +21,15 @@ Result<json::Value> parse(std::string_view text) {
 
 /// Empty if it is absent or null.
 Result<std::string> text_or_none(const Reader& object, std::string_view key) {
-  const auto at = TRY(object.find(key));
-  if (!at || at->is_null()) return std::string();
+  const auto at = TRY(object.given(key));
+  if (!at) return std::string();
   return printable(TRY(at->text()), kTextMax);
 }
 
 /// False if it is absent or null.
 Result<bool> flag(const Reader& object, std::string_view key) {
-  const auto at = TRY(object.find(key));
-  if (!at || at->is_null()) return false;
+  const auto at = TRY(object.given(key));
+  if (!at) return false;
   return at->boolean();
 }
 
@@ -48,8 +48,8 @@ Result<std::string> id_at(const Reader& object) {
 /// "Docker" unless one of its parts says that it is Podman.
 Result<std::string> name_of(const Reader& version) {
   std::string name = "Docker";
-  const auto parts = TRY(version.find("Components"));
-  if (parts && !parts->is_null()) {
+  const auto parts = TRY(version.given("Components"));
+  if (parts) {
     for (const Reader& part : TRY(parts->items())) {
       if (TRY(text_or_none(part, "Name")).starts_with("Podman")) name = "Podman";
     }
@@ -66,8 +66,8 @@ Result<About> read_about(std::string_view version, std::string_view info) {
   about.is_podman = about.name.starts_with("Podman");
   const json::Value info_value = TRY(parse(info));
   const Reader at(info_value);
-  const auto options = TRY(at.find("SecurityOptions"));
-  if (options && !options->is_null()) {
+  const auto options = TRY(at.given("SecurityOptions"));
+  if (options) {
     for (const Reader& option : TRY(options->items())) {
       const std::string_view text = TRY(option.text());
       about.is_rootless = about.is_rootless || text.starts_with("name=rootless");
@@ -99,8 +99,8 @@ Result<std::vector<Listed>> read_list(std::string_view text) {
   for (const Reader& item : items) {
     if (list.size() == kContainersMax) break;
     Listed listed{.id = TRY(id_at(item)), .keeper = {}, .is_running = TRY(text_or_none(item, "State")) == "running"};
-    const auto labels = TRY(item.find("Labels"));
-    if (labels && !labels->is_null()) listed.keeper = TRY(text_or_none(*labels, kKeeperLabel));
+    const auto labels = TRY(item.given("Labels"));
+    if (labels) listed.keeper = TRY(text_or_none(*labels, kKeeperLabel));
     list.push_back(std::move(listed));
   }
   return list;

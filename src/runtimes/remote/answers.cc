@@ -30,8 +30,8 @@ Result<std::string> text_at(const Reader& object, std::string_view key) {
 
 /// Empty if it is absent or null.
 Result<std::string> text_or_none(const Reader& object, std::string_view key) {
-  const auto at = TRY(object.find(key));
-  if (!at || at->is_null()) return std::string();
+  const auto at = TRY(object.given(key));
+  if (!at) return std::string();
   return printable(TRY(at->text()), kTextMax);
 }
 

@@ -24,8 +24,8 @@ Result<std::string> bytes_at(const Reader& at) {
 
 /// The printable text at `key`; empty if there is none.
 Result<std::string> text_at(const Reader& object, std::string_view key) {
-  const auto at = TRY(object.find(key));
-  if (!at || at->is_null()) return std::string();
+  const auto at = TRY(object.given(key));
+  if (!at) return std::string();
   return printable(TRY(at->text()), kTextMax);
 }
 
@@ -49,8 +49,8 @@ Result<ProcessEvent> read_end(const Reader& end) {
 
 Result<ProcessEvent> read_close(const Reader& at) {
   ProcessEvent event{.kind = Kind::kClosed, .pid = 0, .bytes = {}, .text = {}};
-  const auto error = TRY(at.find("error"));
-  if (!error || error->is_null()) return event;
+  const auto error = TRY(at.given("error"));
+  if (!error) return event;
   event.text = TRY(text_at(*error, "code"));
   if (const std::string message = TRY(text_at(*error, "message")); !message.empty())
     event.text += (event.text.empty() ? "" : ": ") + message;

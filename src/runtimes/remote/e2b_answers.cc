@@ -24,12 +24,6 @@ Result<json::Value> parse(std::string_view text) {
   return value;
 }
 
-Result<std::optional<Reader>> find_value(const Reader& object, std::string_view key) {
-  auto at = TRY(object.find(key));
-  if (at && at->is_null()) at.reset();
-  return at;
-}
-
 bool is_visible(char letter) { return letter > ' ' && letter < 0x7f; }
 
 /// A host's name, perhaps with a port; no path, no user, nothing that leads elsewhere.
@@ -64,11 +58,11 @@ Result<E2bMade> read_e2b_made(std::string_view text) {
   const Reader id = TRY(at.at("sandboxID"));
   E2bMade made{.id = std::string(TRY(id.text())), .token = {}, .domain = {}};
   if (!is_sandbox_id(made.id)) return id.error("no id of a sandbox");
-  if (const auto token = TRY(find_value(at, "envdAccessToken"))) {
+  if (const auto token = TRY(at.given("envdAccessToken"))) {
     made.token = TRY(token->text());
     if (made.token.size() > kTokenMax || !std::ranges::all_of(made.token, is_visible)) return token->error("no token");
   }
-  if (const auto domain = TRY(find_value(at, "domain"))) {
+  if (const auto domain = TRY(at.given("domain"))) {
     made.domain = TRY(domain->text());
     if (!made.domain.empty() && !is_domain(made.domain)) return domain->error("no name of a host");
   }
@@ -77,7 +71,7 @@ Result<E2bMade> read_e2b_made(std::string_view text) {
 
 Result<bool> read_e2b_online(std::string_view text) {
   const json::Value value = TRY(parse(text));
-  const auto online = TRY(find_value(Reader(value), "allowInternetAccess"));
+  const auto online = TRY(Reader(value).given("allowInternetAccess"));
   return online ? online->boolean() : Result<bool>(true);
 }
 

@@ -36,16 +36,6 @@ constexpr std::size_t kPiece = std::size_t{256} << 10;
 constexpr std::size_t kReadPiece = std::size_t{64} << 10;
 constexpr std::size_t kGreetingMax = 256;
 
-std::string random_name() {
-  std::array<std::byte, 16> bytes{};
-  sys::fill_random(bytes);
-  std::string name;
-  for (const std::byte byte : bytes) {
-    for (const int shift : {4, 0}) name += "0123456789abcdef"[std::to_integer<unsigned>(byte) >> shift & 0xfU];
-  }
-  return name;
-}
-
 /// Root, as far as the sandbox has one: brig-init gives it up once it has made the folders that sandboxes have.
 http::Headers envd_headers(const EnvdJob& job, std::string_view content_type) {
   http::Headers headers{{"Content-Type", std::string(content_type)},
@@ -179,7 +169,7 @@ Task<> to_agent(Ends& ends) {
 }
 
 Task<> upload(const EnvdJob& job, http::Client& client, std::string path) {
-  const std::string boundary = random_name();
+  const std::string boundary = sys::random_hex(16);
   auto request =
       post("/files?path=" + http::percent_encode(path) + "&username=root",
            envd_headers(job, "multipart/form-data; boundary=" + boundary), upload_body(job.program, boundary));
@@ -214,7 +204,7 @@ struct Clients {
 };
 
 Task<std::unique_ptr<Events>> begin(const EnvdJob& job, Clients& clients, Agent& agent) {
-  const std::string path = "/tmp/brig-init-" + random_name();
+  const std::string path = "/tmp/brig-init-" + sys::random_hex(16);
   CO_TRY_VOID(co_await upload(job, clients.input, path));
   CO_TRY(auto response, co_await start(job, clients.events, path));
   auto events = std::make_unique<Events>(std::move(response));

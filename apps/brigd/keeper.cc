@@ -35,8 +35,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A daemon that ends sooner than this after its start is not started again: it would fail the same way.
+/// A daemon that ends sooner than this after its start, that many times in a row, is not started again: it would fail
+/// the same way.
 constexpr std::chrono::seconds kTooSoon{2};
+constexpr int kTooSoonMost = 3;
 /// How long the daemon may take to end its sandboxes when it is told to stop.
 constexpr std::chrono::seconds kStopPatience{30};
 /// And how long what makes templates may tidy up when the daemon is gone.
@@ -190,6 +192,7 @@ class Keeper {
   sys::Child launcher_;
   sys::Child builder_;
   Clock::time_point daemon_started_;
+  int ended_too_soon_ = 0;  ///< in a row
   std::optional<Clock::time_point> stop_by_;
 };
 
@@ -347,7 +350,8 @@ Result<std::optional<int>> Keeper::on_daemon_end() {
   daemon_socket_.reset();
   end_builder();
   if (stop_by_ || !end.is_signal) return std::optional(end.is_signal ? 128 + end.value : end.value);
-  if (Clock::now() - daemon_started_ < kTooSoon) return std::optional(128 + end.value);
+  ended_too_soon_ = Clock::now() - daemon_started_ < kTooSoon ? ended_too_soon_ + 1 : 0;
+  if (ended_too_soon_ == kTooSoonMost) return std::optional(128 + end.value);
   cli::complain("the daemon was ended by signal " + std::to_string(end.value) +
                 "; its sandboxes are gone, and another one starts");
   TRY(start_daemon());

@@ -71,7 +71,7 @@ class BadInput(ServiceCase):
 
     def test_unknown_routes(self):
         for method, path, status in (
-                ("GET", "/", 404), ("GET", "/v1", 404), ("GET", "/v1/", 404), ("GET", "/v2/sandboxes", 404), ("GET", "/v1/sandboxes/", 404), ("GET", "//v1/sandboxes", 404),
+                ("GET", "/", 404), ("GET", "/v1", 404), ("GET", "/v1/", 404), ("GET", "/v9/sandboxes", 404), ("GET", "/v1/sandboxes/", 404), ("GET", "//v1/sandboxes", 404),
                 ("GET", "/v1/sandboxes/../keys", (400, 404)), ("GET", "/v1/sandboxes/%2e%2e/keys", (400, 404)), ("GET", "/v1/sandboxes/%", 400), ("GET", "/v1/sandboxes/%zz", 400),
                 ("GET", "/v1/sandboxes/%00", (400, 404)), ("GET", "/v1/sandboxes/" + "x" * 5000, 404), ("GET", "/" + "x" * 9000, 414), ("GET", "/v1/sandboxes?%ff=%ff", (200, 400)),
                 ("PUT", "/v1/sandboxes", 405), ("DELETE", "/v1/sandboxes", 405), ("BREW", "/v1/sandboxes", (405, 501)), ("get", "/v1/sandboxes", (400, 405, 501)),

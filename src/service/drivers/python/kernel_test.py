@@ -283,6 +283,9 @@ class EndTest(KernelCase):
             for _ in range(10):
                 self.kernel.begin(code)
                 self.kernel.interrupt()
+                # One that comes between Python's last look and the system call's beginning is seen after it only: so hosts repeat it.
+                if "sleep" in code and not self.kernel.has_event(0.5):
+                    self.kernel.interrupt()
                 self.assertEqual(self.kernel.end().status, "interrupted")
         self.assert_lives()
 

@@ -105,24 +105,48 @@ def expanded(text, names):
     return NAMED.sub(value, text)
 
 
+def followed(start, wait, end):
+    """The child that it starts, and what waiting for it gives. What ends the cell ends the child; it waits until it is known which."""
+    is_main = kernel.thread() == kernel.main_thread  # the only one that signals come to
+    stoppable = kernel.stoppable
+    try:
+        if is_main:
+            kernel.stoppable = False
+        child = start()
+        try:
+            if is_main:
+                kernel.stoppable = stoppable
+                kernel.raise_pending()
+            return child, wait(child)
+        except BaseException:
+            if is_main:
+                kernel.stoppable = False
+            end(child)
+            raise
+    finally:
+        if is_main:
+            kernel.stoppable = stoppable
+
+
+def end_group(leader):
+    import signal
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except OSError:
+        pass
+
+
 def shell(command, capture=False, text=None):
     """Runs it with the cell's own standard output. Its group dies with the cell's time or an interrupt."""
-    import signal
     import subprocess
     kernel.flush()
     program = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
     arguments = [program, "-c", command] if text is None else [command]
-    child = subprocess.Popen(arguments, start_new_session=True, stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
-                             stdout=subprocess.PIPE if capture else None)
-    try:
-        out, _ = child.communicate(None if text is None else text.encode("utf-8", "surrogateescape"))
-    except BaseException:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except OSError:
-            pass
-        child.wait()
-        raise
+    child, (out, _) = followed(
+        lambda: subprocess.Popen(arguments, start_new_session=True, stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
+                                 stdout=subprocess.PIPE if capture else None),
+        lambda child: child.communicate(None if text is None else text.encode("utf-8", "surrogateescape")),
+        lambda child: (end_group(child.pid), child.wait()))
     kernel.names["_exit_code"] = child.returncode
     return out.decode("utf-8", "replace").splitlines() if capture else None
 
@@ -130,13 +154,9 @@ def shell(command, capture=False, text=None):
 def system(command):
     """os.system(), but no signal waits for the command's end: python's own would keep the cell from ending."""
     sys.audit("os.system", command)
-    child = os.posix_spawn("/bin/sh", ["sh", "-c", os.fsdecode(command)], os.environ, setpgroup=0)
-    try:
-        return os.waitpid(child, 0)[1]
-    except BaseException:
-        os.killpg(child, 9)
-        os.waitpid(child, 0)
-        raise
+    return followed(lambda: os.posix_spawn("/bin/sh", ["sh", "-c", os.fsdecode(command)], os.environ, setpgroup=0),
+                    lambda child: os.waitpid(child, 0)[1],
+                    lambda child: (end_group(child), os.waitpid(child, 0)))[1]
 
 
 def pip(rest, names):

@@ -98,9 +98,12 @@ class KernelProcess:
             if not piece:
                 return
 
+    def has_event(self, patience):
+        return b"\n" in self.rest or bool(select.select([self.events], [], [], patience)[0])
+
     def event(self):
         while b"\n" not in self.rest:
-            if not select.select([self.events], [], [], PATIENCE_S)[0]:
+            if not self.has_event(PATIENCE_S):
                 raise AssertionError("no event in %d s" % PATIENCE_S)
             piece = os.read(self.events, 1 << 20)
             if not piece:

@@ -25,6 +25,10 @@ UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOU
 NPM_FLAGS = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")
 
 
+class Unreachable(Exception):
+    """npm's registry."""
+
+
 def skip(reason):
     print("skipped: " + reason)
     sys.exit(SKIPPED)
@@ -53,15 +57,31 @@ def install(folder):
         said = npm.stdout + npm.stderr
         for code in UNREACHABLE:
             if code in said:
-                skip(f"npm's registry cannot be reached ({code})")
+                raise Unreachable(f"npm's registry cannot be reached ({code})")
         sys.exit("npm ci failed:\n" + said)
     mark.write_bytes(lock)
 
 
-def run(name, source):
+def prepare(name, source):
+    """A copy of the folder with all that it needs."""
     target = BUILD / "node" / name
     copy(source, target)
     install(target)
+    return target
+
+
+def missing_program():
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            return f"there is no {program} here"
+    return None
+
+
+def run(name, source):
+    try:
+        target = prepare(name, source)
+    except Unreachable as why:
+        skip(str(why))
     templates = tempfile.mkdtemp(prefix="brig-node-templates-")
     os.chmod(templates, 0o755)
     daemon = service.Daemon("--templates-dir", templates)
@@ -90,9 +110,8 @@ def remains():
 def main():
     if os.geteuid() != 0:
         skip("needs root: makes sandboxes as the installed daemon does")
-    for program in ("node", "npm"):
-        if not shutil.which(program):
-            skip(f"there is no {program} here")
+    if why_not := missing_program():
+        skip(why_not)
     service.adopt_orphans()
     run(sys.argv[1], pathlib.Path(sys.argv[2]).resolve())
 

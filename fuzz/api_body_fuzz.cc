@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <string_view>
 
-#include "api/v1/output_stream.h"
 #include "api/v1/read.h"
 #include "base/check.h"
 #include "base/text.h"
+#include "json/utf8.h"
 #include "policy/validate.h"
 
 using namespace brig;
+using namespace brig::api;
 using namespace brig::api::v1;
 
 namespace {
@@ -84,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   exec(body);
   others(body);
   // And what a command prints, cut where a character is whole.
-  const std::size_t whole = whole_characters(body);
+  const std::size_t whole = json::whole_characters(body);
   BRIG_CHECK(whole <= size && size - whole <= 3, "more than a character was cut");
   if (is_utf8(body)) BRIG_CHECK(is_utf8(body.substr(0, whole)), "a character was cut");
   return 0;

@@ -2,10 +2,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "api/common/body.h"
 #include "api/e2b/query.h"
 #include "api/e2b/read.h"
 #include "api/e2b/tokens.h"
-#include "api/v1/read.h"
 #include "base/check.h"
 
 using namespace brig;
@@ -19,8 +19,7 @@ void queries(std::string_view text) {
     const auto again = parse_time(format(*time));
     BRIG_CHECK(again && *again == *time, "a time that is another");
   }
-  if (const auto pairs = parse_metadata_filter(text))
-    BRIG_CHECK(pairs->size() <= v1::kMetadataMax, "a filter without end");
+  if (const auto pairs = parse_metadata_filter(text)) BRIG_CHECK(pairs->size() <= kMetadataMax, "a filter without end");
   for (const bool is_ascending : {false, true}) {
     if (const auto place = read_cursor(text, is_ascending)) {
       const auto again = read_cursor(write_cursor(*place, is_ascending), is_ascending);
@@ -39,7 +38,7 @@ void bodies(std::string_view body) {
     BRIG_CHECK(create || !create.error().message().empty(), "an error without a reason");
     if (!create) continue;
     BRIG_CHECK(create->life.timeout.count() > 0, "a life of no time");
-    BRIG_CHECK(create->metadata.size() <= v1::kMetadataMax, "metadata without end");
+    BRIG_CHECK(create->metadata.size() <= kMetadataMax, "metadata without end");
     BRIG_CHECK(create->life.network.mask_host.find_first_of("\r\n ") == std::string::npos, "a host that is a header");
   }
   if (const auto timeout = read_timeout(body, kTimeoutUsual)) BRIG_CHECK(timeout->count() >= 0, "an end in the past");

@@ -25,7 +25,7 @@ void check_arguments(const boost::json::value& given) {
       continue;
     }
     BRIG_CHECK(read->max_bytes >= 1 && read->max_bytes <= kReadMost, "a read without end");
-    BRIG_CHECK(!read->timeout_seconds || (*read->timeout_seconds > 0 && *read->timeout_seconds <= kTimeoutMost),
+    BRIG_CHECK(!read->timeout || (read->timeout->count() > 0 && *read->timeout <= std::chrono::seconds(kTimeoutMost)),
                "a time limit that is none");
     BRIG_CHECK(read->path.find('\0') == std::string::npos, "a NUL in a path");
   }

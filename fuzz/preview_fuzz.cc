@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "api/v1/preview.h"
+#include "api/common/preview.h"
 #include "base/check.h"
 
 using namespace brig;

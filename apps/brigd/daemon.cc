@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "../brig/options.h"
+#include "api/common/creation.h"
 #include "api/e2b/control.h"
 #include "api/e2b/errors.h"
 #include "api/e2b/front.h"
@@ -62,8 +63,9 @@ class Daemon {
         sandboxes_(with_templates(settings.sandboxes, catalog_), inheritance_.walls, *store_, spool_.ref(),
                    io_.get_executor(), wall_now, [this](const sandboxes::Happening& happening) { note(happening); }),
         snapshots_(store_->folder() + "/snapshots", sandboxes_, *store_, wall_now),
-        api_(sandboxes_, snapshots_, *store_, wall_now,
-             {.domain = settings.domain, .signer = api::v1::PreviewSigner(std::move(preview_secret))}, catalog_),
+        creation_(sandboxes_, snapshots_, catalog_),
+        api_(sandboxes_, snapshots_, creation_, *store_, wall_now,
+             {.domain = settings.domain, .signer = api::PreviewSigner(std::move(preview_secret))}),
         lives_(sandboxes_, io_.get_executor(), wall_now),
         guests_(sandboxes_, *store_, lives_, api::e2b::Tokens(std::move(e2b_secret)), wall_now),
         front_(guests_, lives_, domains_of(settings), io_.get_executor()),
@@ -71,7 +73,7 @@ class Daemon {
         builds_(settings.builds, builds_place(), catalog_, io_.get_executor(), wall_now,
                 [this](const builds::Happening& happening) { note(happening); }),
         build_routes_(builds_, catalog_, *store_, wall_now), cors_(settings.origins),
-        mcp_(sandboxes_, api_, *store_, wall_now, settings.origins, io_.get_executor()),
+        mcp_(sandboxes_, creation_, *store_, wall_now, settings.origins, io_.get_executor()),
         ops_(
             sandboxes_, *store_, metrics_, journal_, [this] { return server_.figures(); }, wall_now),
         server_(io_.get_executor(),
@@ -118,6 +120,7 @@ class Daemon {
   api::ops::Journal journal_;
   sandboxes::Sandboxes sandboxes_;
   sandboxes::Snapshots snapshots_;
+  api::Creation creation_;
   api::v1::Api api_;
   api::e2b::Lives lives_;
   api::e2b::Guests guests_;

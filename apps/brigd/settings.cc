@@ -9,9 +9,9 @@
 #include "../brig/runtimes.h"
 #include "../brig/state_dir.h"
 #include "../brig/templates_dir.h"
+#include "api/common/creation.h"
+#include "api/common/preview.h"
 #include "api/v1/cors.h"
-#include "api/v1/preview.h"
-#include "api/v1/read.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "image/catalog.h"
@@ -138,8 +138,8 @@ Result<> read_policy(const Flags& flags, sandboxes::Options& options) {
   if (!flags.policy) return {};
   const std::string text = TRY(sys::read_file(*flags.policy, kPolicyMax).context("--policy"));
   options.defaults = TRY(policy::parse_policy(text, *flags.policy));
-  if (options.defaults.limits.output > api::v1::kOutputMost)
-    return Error(Code::kInvalidArgument, "--policy: limits.output may be at most " + format(api::v1::kOutputMost));
+  if (options.defaults.limits.output > api::kOutputMost)
+    return Error(Code::kInvalidArgument, "--policy: limits.output may be at most " + format(api::kOutputMost));
   if (!options.defaults.mounts.empty())
     return Error(Code::kInvalidArgument, "--policy: a daemon's policy may not show files of the host to every sandbox");
   return {};
@@ -213,7 +213,7 @@ Result<std::string> check_domain(const std::string& text) {
 Result<std::string> check_tls_domain(const std::string& text) {
   const auto colon = text.find(':');
   TRY(check_domain(text.substr(0, colon)));
-  if (colon == std::string::npos || api::v1::parse_port(std::string_view(text).substr(colon + 1))) return text;
+  if (colon == std::string::npos || api::parse_port(std::string_view(text).substr(colon + 1))) return text;
   return Error(Code::kInvalidArgument, "\"" + printable(text, 200) + "\" has no port from 1 to 65535");
 }
 

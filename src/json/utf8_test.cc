@@ -22,6 +22,15 @@ TEST(Utf8Lossy, WritesOneReplacementForEachMaximalPart) {
   EXPECT_EQ(utf8_lossy("\xf0\x9f\x99\x82\xf0\x9f"), "🙂\uFFFD");
 }
 
+TEST(WholeCharacters, LeavesOutTheBeginningOfOne) {
+  EXPECT_EQ(whole_characters(""), 0U);
+  EXPECT_EQ(whole_characters("ab"), 2U);
+  EXPECT_EQ(whole_characters("a🙂"), 5U);
+  EXPECT_EQ(whole_characters("a\xf0\x9f\x99"), 1U);
+  EXPECT_EQ(whole_characters("a\xe6"), 1U);
+  EXPECT_EQ(whole_characters("\x99\x82\x99\x82"), 4U);  // what never begins is not waited for
+}
+
 RC_GTEST_PROP(Utf8Lossy, IsAlwaysValidAndIdempotent, (const std::string& bytes)) {
   const std::string text = utf8_lossy(bytes);
   RC_ASSERT(is_utf8(text));

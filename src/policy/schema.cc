@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -291,6 +292,16 @@ Result<Scalar> parse_scalar(const Field& field, std::string_view text) {
     return Error(Code::kInvalidArgument, quoted + " is out of range: " + advice(field));
   }
   return number;
+}
+
+Result<Scalar> scalar_of(const Field& field, double number) {
+  const bool is_thousandths = field.kind == kDuration || field.kind == kProcessors;
+  const double scaled = is_thousandths ? number * 1000 : number;
+  constexpr double kLargest = 9e15;  // every whole number up to it is a double
+  if (!(scaled >= 0) || scaled > kLargest) return Error(Code::kInvalidArgument, "out of range; " + advice(field));
+  const Scalar scalar = std::llround(scaled);
+  TRY(check_range(field, scalar));
+  return scalar;
 }
 
 Result<> check_range(const Field& field, Scalar value) {

@@ -48,6 +48,9 @@ const Field* find_flag(std::string_view flag);
 /// `text` as a value of the scalar key `field`, in range. kInvalidArgument with a sentence that quotes the text and
 /// says what to write; it does not name the key.
 Result<Scalar> parse_scalar(const Field& field, std::string_view text);
+/// `number` as a value of the scalar key `field`, in range: seconds, bytes, processors or a count. As parse_scalar
+/// else.
+Result<Scalar> scalar_of(const Field& field, double number);
 /// An error like parse_scalar's if `value` is out of range.
 Result<> check_range(const Field& field, Scalar value);
 /// What parse_scalar reads back: "256M", "0.5", "shared-kernel", "none".

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <limits>
 #include <set>
 
 #include "base/testing/golden.h"
@@ -85,6 +86,16 @@ TEST(Schema, ErrorsQuoteTheTextAndSayWhatToWrite) {
   EXPECT_EQ(error_of("require.boundary", "hardwear"),
             "\"hardwear\" is not one of the choices: write shared-kernel, user-space-kernel or hardware (did you mean "
             "\"hardware\"?)");
+}
+
+TEST(Schema, ANumberIsSecondsBytesProcessorsOrACount) {
+  const auto of = [](std::string_view path, double number) { return scalar_of(*find_field(path), number); };
+  EXPECT_EQ(*of("limits.timeout", 2.5), 2500);
+  EXPECT_EQ(*of("limits.cpus", 0.5), 500);
+  EXPECT_EQ(*of("limits.memory", 1 << 29), 1 << 29);
+  EXPECT_EQ(*of("limits.pids", 7), 7);
+  for (const double wrong : {-1.0, 0.0, 1e300, std::numeric_limits<double>::quiet_NaN()})
+    EXPECT_NE(of("limits.timeout", wrong).error().message().find("out of range"), std::string::npos) << wrong;
 }
 
 TEST(Schema, RefusesWhatIsNoNumber) {

@@ -5,10 +5,10 @@
 
 #include <boost/json/value.hpp>
 
-#include "api/v1/output_stream.h"
 #include "json/few_values.h"
 #include "json/json.h"
 #include "json/reader.h"
+#include "json/utf8.h"
 #include "policy/validate.h"
 #include "service/records.h"
 
@@ -179,7 +179,7 @@ std::string keepalive_line() { return line({{"type", "keepalive"}}); }
 void CellLines::hold(Kind kind, std::string text) {
   std::string& cut = kind == Kind::kOut ? cut_out_ : cut_err_;
   text.insert(0, std::exchange(cut, {}));
-  const std::size_t whole = v1::whole_characters(text);
+  const std::size_t whole = json::whole_characters(text);
   cut = text.substr(whole);
   text.resize(whole);
   if (held_.empty()) held_ = std::move(text);

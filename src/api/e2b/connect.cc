@@ -7,8 +7,8 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json/value.hpp>
 
+#include "api/common/caller.h"
 #include "api/e2b/place.h"
-#include "api/v1/caller.h"
 #include "async/timer.h"
 #include "base/number.h"
 #include "json/json.h"
@@ -216,7 +216,7 @@ RpcStatus rpc_status_of(const Error& error) {
 
 bj::object rpc_error(const Error& error) {
   std::string_view message = error.message();
-  if (message.starts_with(v1::kUnauthenticated)) message.remove_prefix(v1::kUnauthenticated.size());
+  if (message.starts_with(kUnauthenticated)) message.remove_prefix(kUnauthenticated.size());
   return {{"code", rpc_status_of(error).code}, {"message", message}};
 }
 

@@ -6,7 +6,7 @@
 
 #include <boost/json/value.hpp>
 
-#include "api/v1/caller.h"
+#include "api/common/caller.h"
 #include "json/json.h"
 
 namespace brig::api::e2b {
@@ -42,7 +42,7 @@ TEST(ConnectErrors, HaveTheProtocolsNamesAndItsStatus) {
 
 TEST(ConnectErrors, AreTwoTexts) {
   EXPECT_EQ(json::write(rpc_error(Error(Code::kNotFound, "no \"x\""))), R"({"code":"not_found","message":"no \"x\""})");
-  EXPECT_EQ(json::write(rpc_error(Error(Code::kDenied, std::string(v1::kUnauthenticated) + "invalid username: 'x'"))),
+  EXPECT_EQ(json::write(rpc_error(Error(Code::kDenied, std::string(kUnauthenticated) + "invalid username: 'x'"))),
             R"({"code":"unauthenticated","message":"invalid username: 'x'"})");
 }
 

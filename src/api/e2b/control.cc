@@ -5,9 +5,9 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/body.h"
 #include "api/e2b/errors.h"
 #include "api/e2b/place.h"
-#include "api/v1/read.h"
 #include "base/text.h"
 #include "image/manifest.h"
 #include "image/own_name.h"
@@ -100,9 +100,7 @@ void Control::add_to(http::Router& router) {
   add_template_routes(router);
 }
 
-Result<v1::Caller> Control::caller(const http::Exchange& exchange) {
-  return v1::find_caller(exchange, store_, guests_.now());
-}
+Result<Caller> Control::caller(const http::Exchange& exchange) { return find_caller(exchange, store_, guests_.now()); }
 
 Result<Control::Found> Control::find(const http::Exchange& exchange) {
   Found found{.caller = TRY(caller(exchange)), .sandbox = {}};
@@ -150,7 +148,7 @@ bj::object Control::listed_json(const Sandbox& sandbox) {
           {"volumeMounts", bj::array()}};
 }
 
-Task<std::shared_ptr<Sandbox>> Control::make(v1::Caller caller, CreateBody wanted, std::string request_id) {
+Task<std::shared_ptr<Sandbox>> Control::make(Caller caller, CreateBody wanted, std::string request_id) {
   CO_TRY(const auto snapshot, find_snapshot(caller.key, wanted.template_id));
   const sandboxes::Options& options = sandboxes_.options();
   sandboxes::CreateRequest request{.policy = options.defaults,
@@ -173,7 +171,7 @@ Task<std::shared_ptr<Sandbox>> Control::make(v1::Caller caller, CreateBody wante
     environment.push_back(std::move(variable));
   }
   CO_TRY_VOID(policy::validate(request.policy));
-  request.policy.require = std::max(request.policy.require, v1::floor_of(caller.key));
+  request.policy.require = std::max(request.policy.require, floor_of(caller.key));
   wanted.life.template_id = wanted.template_id;
   CO_TRY_VOID(sandboxes::expect_ttl(options, wanted.life.timeout).context("$.timeout"));
   request.lifespan = {.ttl = lives_.ttl_of(wanted.life), .idle = {}};
@@ -190,8 +188,8 @@ Task<std::shared_ptr<Sandbox>> Control::make(v1::Caller caller, CreateBody wante
 }
 
 Task<> Control::create(http::Exchange& exchange, bool is_v2) {
-  CO_TRY(v1::Caller caller, this->caller(exchange));
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(Caller caller, this->caller(exchange));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY(CreateBody wanted, read_create(body, is_v2));
   CO_TRY(const auto sandbox, co_await make(std::move(caller), std::move(wanted), exchange.request_id()));
   co_return co_await exchange.send_json(201, json::write(access_json(exchange, *sandbox)) + "\n");
@@ -200,7 +198,7 @@ Task<> Control::create(http::Exchange& exchange, bool is_v2) {
 /// To one that runs, or to one that is paused, which is resumed.
 Task<> Control::connect(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY(const ConnectBody wanted, read_connect(body));
   const bool was_paused = found.sandbox->life().state() == State::kPaused;
   lives_.begun(found.sandbox);
@@ -212,7 +210,7 @@ Task<> Control::connect(http::Exchange& exchange) {
 
 Task<> Control::resume(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY(const Milliseconds timeout, read_timeout(body, kTimeoutOld));
   CO_TRY_VOID(co_await lives_.resume(found.sandbox, timeout));  // kConflict if it runs
   co_return co_await exchange.send_json(201, json::write(access_json(exchange, *found.sandbox)) + "\n");
@@ -231,7 +229,7 @@ Task<> Control::get(http::Exchange& exchange) {
 }
 
 Task<> Control::list(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   CO_TRY(const ListQuery query, read_list(exchange.target()));
   auto all = sandboxes_.of_key(caller.key);
   std::erase_if(all, [&](const std::shared_ptr<Sandbox>& sandbox) {
@@ -253,7 +251,7 @@ Task<> Control::list(http::Exchange& exchange) {
 }
 
 Task<> Control::list_running(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   std::vector<policy::Variable> wanted;
   if (const std::string* metadata = exchange.target().find("metadata")) {
     CO_TRY(wanted, parse_metadata_filter(*metadata));
@@ -275,7 +273,7 @@ Task<> Control::kill(http::Exchange& exchange) {
 Task<> Control::set_timeout(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
   if (found.sandbox->life().state() != State::kRunning) co_return no_sandbox(found.sandbox->spec().id);
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY(const Milliseconds timeout, read_timeout(body, kTimeoutUsual));
   CO_TRY_VOID(co_await lives_.set_timeout(found.sandbox, timeout, false));
   co_return co_await exchange.send(204, {}, {});
@@ -284,7 +282,7 @@ Task<> Control::set_timeout(http::Exchange& exchange) {
 /// Older clients keep a sandbox alive with it.
 Task<> Control::refresh(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY(const Milliseconds timeout, read_refresh(body));
   CO_TRY_VOID(co_await lives_.set_timeout(found.sandbox, timeout, true));
   co_return co_await exchange.send(204, {}, {});
@@ -292,7 +290,7 @@ Task<> Control::refresh(http::Exchange& exchange) {
 
 Task<> Control::pause(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY_VOID(read_pause(body));
   if (found.sandbox->life().state() == State::kPaused)
     co_return Error(Code::kConflict, "Sandbox " + found.sandbox->spec().id + " is already paused");
@@ -302,7 +300,7 @@ Task<> Control::pause(http::Exchange& exchange) {
 
 Task<> Control::set_network(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY(Network network, read_network_update(body, lives_.of(*found.sandbox).network));
   lives_.begun(found.sandbox).network = std::move(network);
   co_return co_await exchange.send(204, {}, {});

@@ -7,11 +7,11 @@
 
 #include <boost/json/fwd.hpp>
 
+#include "api/common/caller.h"
 #include "api/common/template_choice.h"
 #include "api/e2b/guests.h"
 #include "api/e2b/query.h"
 #include "api/e2b/read.h"
-#include "api/v1/caller.h"
 #include "http/router.h"
 #include "image/catalog.h"
 #include "sandboxes/snapshots.h"
@@ -36,11 +36,11 @@ class Control {
 
  private:
   struct Found {
-    v1::Caller caller;
+    Caller caller;
     std::shared_ptr<sandboxes::Sandbox> sandbox;
   };
   /// By an X-API-Key or a Bearer; counts for the connection.
-  Result<v1::Caller> caller(const http::Exchange& exchange);
+  Result<Caller> caller(const http::Exchange& exchange);
   Result<Found> find(const http::Exchange& exchange);
   /// How clients learn to reach it.
   [[nodiscard]] boost::json::object access_json(const http::Exchange& exchange, const sandboxes::Sandbox& sandbox);
@@ -49,7 +49,7 @@ class Control {
 
   // control.cc
   Task<> create(http::Exchange& exchange, bool is_v2);
-  Task<std::shared_ptr<sandboxes::Sandbox>> make(v1::Caller caller, CreateBody wanted, std::string request_id);
+  Task<std::shared_ptr<sandboxes::Sandbox>> make(Caller caller, CreateBody wanted, std::string request_id);
   Task<> connect(http::Exchange& exchange);
   Task<> resume(http::Exchange& exchange);
   Task<> get(http::Exchange& exchange);

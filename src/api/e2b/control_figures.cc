@@ -7,9 +7,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/value.hpp>
 
+#include "api/common/query.h"
 #include "api/e2b/control.h"
 #include "api/e2b/log_lines.h"
-#include "api/v1/query.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "json/json.h"
@@ -123,8 +123,8 @@ void Control::add_figure_routes(http::Router& router) {
 /// There is a sample of each moment at which somebody asked, and of now.
 Task<> Control::metrics(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
-  CO_TRY(const std::uint64_t start, v1::number_of(exchange, "start", 0));
-  CO_TRY(const std::uint64_t end, v1::number_of(exchange, "end", UINT64_MAX));
+  CO_TRY(const std::uint64_t start, number_of(exchange, "start", 0));
+  CO_TRY(const std::uint64_t end, number_of(exchange, "end", UINT64_MAX));
   CO_TRY_VOID(co_await take_sample(found.sandbox, lives_, guests_.now()));
   bj::array items;
   if (const Life* life = lives_.find(found.sandbox->spec().id)) {
@@ -138,7 +138,7 @@ Task<> Control::metrics(http::Exchange& exchange) {
 
 /// Of those that are the caller's; the others are left out.
 Task<> Control::metrics_of_many(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   const std::string* ids = exchange.target().find("sandbox_ids");
   if (ids == nullptr) co_return Error(Code::kInvalidArgument, "sandbox_ids: ids with commas between them are expected");
   bj::object samples;
@@ -159,9 +159,9 @@ Task<> Control::metrics_of_many(http::Exchange& exchange) {
 /// the last kLookedAtMost bytes.
 Task<> Control::logs(http::Exchange& exchange, bool is_v2) {
   CO_TRY(const Found found, find(exchange));
-  CO_TRY(std::uint64_t limit, v1::number_of(exchange, "limit", kLinesUsual));
+  CO_TRY(std::uint64_t limit, number_of(exchange, "limit", kLinesUsual));
   limit = std::clamp<std::uint64_t>(limit, 1, kLinesUsual);
-  CO_TRY(const std::uint64_t since, v1::number_of(exchange, is_v2 ? "cursor" : "start", 0));
+  CO_TRY(const std::uint64_t since, number_of(exchange, is_v2 ? "cursor" : "start", 0));
   const std::string* search = exchange.target().find("search");
   Gathering gathering(limit, search != nullptr ? *search : std::string());
   const auto commands = found.sandbox->commands();

@@ -4,9 +4,9 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/body.h"
 #include "api/e2b/control.h"
 #include "api/e2b/errors.h"
-#include "api/v1/read.h"
 #include "base/number.h"
 #include "json/json.h"
 #include "store/ids.h"
@@ -75,7 +75,7 @@ Result<std::optional<store::Snapshot>> Control::find_snapshot(const store::Key& 
 Task<> Control::fork(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
   const auto use = found.sandbox->use();
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY(const ForkBody wanted, read_fork(body));
   CO_TRY_VOID(sandboxes::expect_ttl(sandboxes_.options(), wanted.timeout).context("$.timeout"));
   if (found.sandbox->life().state() == sandboxes::State::kPaused)
@@ -116,7 +116,7 @@ Task<> Control::fork(http::Exchange& exchange) {
 Task<> Control::take_snapshot(http::Exchange& exchange) {
   CO_TRY(const Found found, find(exchange));
   const auto use = found.sandbox->use();
-  CO_TRY(const std::string body, co_await exchange.read_body(v1::kBodyMax));
+  CO_TRY(const std::string body, co_await exchange.read_body(kBodyMax));
   CO_TRY(const std::string asked, read_snapshot(body));
   const std::string name(bare(asked));
   if (!asked.empty()) CO_TRY_VOID(check_name(name));
@@ -132,7 +132,7 @@ Task<> Control::take_snapshot(http::Exchange& exchange) {
 }
 
 Task<> Control::list_snapshots(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   std::size_t limit = kPageMost;
   if (const std::string* text = exchange.target().find("limit")) {
     const auto number = whole_number<std::uint32_t>(*text);

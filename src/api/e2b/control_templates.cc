@@ -96,7 +96,7 @@ Result<image::Manifest> Control::manifest_of(const ChosenTemplate& chosen) const
 }
 
 Task<> Control::list_templates(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   const policy::Policy& defaults = sandboxes_.options().defaults;
   bj::array items{template_json(host_manifest(), defaults)};
   if (templates_) {
@@ -109,7 +109,7 @@ Task<> Control::list_templates(http::Exchange& exchange) {
 }
 
 Task<> Control::get_template(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   CO_TRY(const ChosenTemplate chosen, find_template(templates_, caller.key, exchange.parameter("id")));
   CO_TRY(const image::Manifest manifest, manifest_of(chosen));
   bj::object object = template_json(manifest, sandboxes_.options().defaults);
@@ -118,7 +118,7 @@ Task<> Control::get_template(http::Exchange& exchange) {
 }
 
 Task<> Control::find_alias(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   CO_TRY(const ChosenTemplate chosen, find_template(templates_, caller.key, exchange.parameter("id")));
   CO_TRY(const image::Manifest manifest, manifest_of(chosen));
   const bj::object alias{{"templateID", chosen.name}, {"public", image::is_everybodys(manifest)}};
@@ -126,7 +126,7 @@ Task<> Control::find_alias(http::Exchange& exchange) {
 }
 
 Task<> Control::list_tags(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   CO_TRY(const ChosenTemplate chosen, find_template(templates_, caller.key, exchange.parameter("id")));
   CO_TRY(const image::Manifest manifest, manifest_of(chosen));
   const bj::array tags{bj::object{{"tag", "default"},
@@ -137,7 +137,7 @@ Task<> Control::list_tags(http::Exchange& exchange) {
 
 /// A snapshot is a template for E2B's clients, and goes this way.
 Task<> Control::remove_template(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, this->caller(exchange));
+  CO_TRY(const Caller caller, this->caller(exchange));
   const std::string_view id = exchange.parameter("id");
   CO_TRY(const auto snapshot, find_snapshot(caller.key, id));
   if (snapshot) {

@@ -9,9 +9,9 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/testing/fixture.h"
 #include "api/e2b/errors.h"
 #include "api/e2b/front.h"
-#include "api/testing/fixture.h"
 #include "json/json.h"
 
 namespace brig::api::e2b {

@@ -4,8 +4,8 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/caller.h"
 #include "api/e2b/guests.h"
-#include "api/v1/caller.h"
 #include "json/json.h"
 
 namespace brig::api::e2b {
@@ -58,8 +58,8 @@ http::Reply no_guest_reply(const http::Exchange& exchange) {
 http::Reply reply_for(const Error& error, const http::Exchange& exchange) {
   const std::string_view message = error.message();
   if (error.code() == Code::kNotFound && message == kNoGuest) return no_guest_reply(exchange);
-  if (error.code() == Code::kDenied && message.starts_with(v1::kUnauthenticated))
-    return error_reply(401, message.substr(v1::kUnauthenticated.size()));
+  if (error.code() == Code::kDenied && message.starts_with(kUnauthenticated))
+    return error_reply(401, message.substr(kUnauthenticated.size()));
   if (error.os_error() != 0) return error_reply(status_of_errno(error.os_error()), message);
   http::Reply reply = error_reply(http::status_of(error.code()), message);
   if (reply.status == 429 || reply.status == 503) reply.headers.add("Retry-After", "1");

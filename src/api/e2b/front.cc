@@ -4,10 +4,10 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/proxy.h"
 #include "api/e2b/errors.h"
 #include "api/e2b/filesystem_service.h"
 #include "api/e2b/process_service.h"
-#include "api/v1/proxy.h"
 #include "json/json.h"
 
 namespace brig::api::e2b {
@@ -57,7 +57,7 @@ Front::Front(Guests& guests, Lives& lives, std::vector<std::string> domains, asi
 
 bool Front::is_for_guest(const http::Exchange& exchange) const {
   if (exchange.header("E2b-Sandbox-Id") != nullptr || exchange.header("E2b-Sandbox-Port") != nullptr) return true;
-  const auto host = v1::parse_port_host(exchange.host());
+  const auto host = parse_port_host(exchange.host());
   if (!host) return is_signed_file(exchange);
   if (std::ranges::find(domains_, host->domain) == domains_.end() && !is_loopback(exchange.peer())) return false;
   // Any other port of a sandbox that E2B's clients know nothing of is opened by a key or a preview.
@@ -86,15 +86,15 @@ Task<> Front::pass(http::Exchange& exchange) {
   CO_TRY(Guest guest, guests_.find(exchange));
   CO_TRY_VOID(guests_.expect_traffic(exchange, guest));
   const Life* life = lives_.find(guest.sandbox->spec().id);
-  v1::Passage passage{.sandbox = guest.sandbox,
-                      .port = guest.port,
-                      .target = exchange.target().text(),
-                      .prefix = {},
-                      .cookie = {},
-                      .may_pass_authorization = true,
-                      .host = life != nullptr ? masked_host(life->network.mask_host, guest.port) : std::string(),
-                      .refuse = port_reply};
-  co_return co_await v1::pass_on(exchange, std::move(passage));
+  Passage passage{.sandbox = guest.sandbox,
+                  .port = guest.port,
+                  .target = exchange.target().text(),
+                  .prefix = {},
+                  .cookie = {},
+                  .may_pass_authorization = true,
+                  .host = life != nullptr ? masked_host(life->network.mask_host, guest.port) : std::string(),
+                  .refuse = port_reply};
+  co_return co_await pass_on(exchange, std::move(passage));
 }
 
 }  // namespace brig::api::e2b

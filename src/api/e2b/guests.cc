@@ -1,7 +1,7 @@
 #include "api/e2b/guests.h"
 
+#include "api/common/caller.h"
 #include "api/e2b/errors.h"
-#include "api/v1/caller.h"
 #include "store/ids.h"
 
 namespace brig::api::e2b {
@@ -9,9 +9,7 @@ namespace {
 
 Error no_guest() { return {Code::kNotFound, std::string(kNoGuest)}; }
 
-Error unauthorized(std::string_view why) {
-  return {Code::kDenied, std::string(v1::kUnauthenticated) + std::string(why)};
-}
+Error unauthorized(std::string_view why) { return {Code::kDenied, std::string(kUnauthenticated) + std::string(why)}; }
 
 SignedFile signed_file(const http::Exchange& exchange) {
   const auto parameter = [&](std::string_view name) {
@@ -39,18 +37,18 @@ bool has_token(const http::Exchange& exchange, const Tokens& tokens, std::string
 
 }  // namespace
 
-Result<std::optional<v1::PortName>> named_guest(const http::Exchange& exchange) {
+Result<std::optional<PortName>> named_guest(const http::Exchange& exchange) {
   const std::string* id = exchange.header("E2b-Sandbox-Id");
   const std::string* port = exchange.header("E2b-Sandbox-Port");
   if (id != nullptr || port != nullptr) {
-    const auto number = port != nullptr ? v1::parse_port(*port) : std::optional<std::uint16_t>();
+    const auto number = port != nullptr ? parse_port(*port) : std::optional<std::uint16_t>();
     if (id == nullptr || !number)
       return Error(Code::kInvalidArgument, "E2b-Sandbox-Id and E2b-Sandbox-Port name a sandbox and its port together");
     // An id that cannot be is that of a sandbox that is not there.
-    return v1::PortName{.sandbox_id = store::is_id(*id) ? *id : std::string(), .port = *number};
+    return PortName{.sandbox_id = store::is_id(*id) ? *id : std::string(), .port = *number};
   }
-  auto host = v1::parse_port_host(exchange.host());
-  if (!host) return std::optional<v1::PortName>();
+  auto host = parse_port_host(exchange.host());
+  if (!host) return std::optional<PortName>();
   return std::move(host->name);
 }
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "api/common/preview.h"
 #include "api/e2b/lives.h"
 #include "api/e2b/tokens.h"
-#include "api/v1/preview.h"
 #include "http/exchange.h"
 #include "sandboxes/sandboxes.h"
 #include "store/store.h"
@@ -30,7 +30,7 @@ struct Guest {
 
 /// What the headers or the host name say, whether there is such a sandbox or not. Nothing if neither says anything;
 /// kInvalidArgument if one header is missing or is no id or port.
-Result<std::optional<v1::PortName>> named_guest(const http::Exchange& exchange);
+Result<std::optional<PortName>> named_guest(const http::Exchange& exchange);
 
 class Guests {
  public:

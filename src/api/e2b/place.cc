@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "api/v1/caller.h"
+#include "api/common/caller.h"
 #include "base/base64.h"
 #include "base/text.h"
 
@@ -41,7 +41,7 @@ std::string user_of(const http::Exchange& exchange) {
 
 Result<> expect_user(std::string_view name) {
   if (name.empty() || name == kUser) return {};
-  return Error(Code::kDenied, std::string(v1::kUnauthenticated) + "invalid username: '" + printable(name, 64) +
+  return Error(Code::kDenied, std::string(kUnauthenticated) + "invalid username: '" + printable(name, 64) +
                                   "' (programs run as \"user\"; a sandbox here has no other user to run them as)");
 }
 

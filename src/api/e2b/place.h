@@ -23,7 +23,7 @@ Result<GuestPath> resolve_path(std::string_view text, const sandboxes::Sandbox& 
 
 /// The user that `Authorization: Basic` names; empty if none is named.
 std::string user_of(const http::Exchange& exchange);
-/// kDenied as v1::kUnauthenticated says it (401) "invalid username: 'x' (…)" for any but "" and kUser.
+/// kDenied as kUnauthenticated says it (401) "invalid username: 'x' (…)" for any but "" and kUser.
 Result<> expect_user(std::string_view name);
 
 /// What is at `path` after the links at its end were followed, as far as they lead.

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "api/v1/read.h"
+#include "api/common/body.h"
 #include "base/base64.h"
 #include "base/number.h"
 #include "store/ids.h"
@@ -124,8 +124,8 @@ Result<std::vector<policy::Variable>> parse_metadata_filter(std::string_view tex
     const std::string_view value = split < pair.size() ? pair.substr(split + 1) : std::string_view();
     pairs.push_back({.name = TRY(decode_twice(pair.substr(0, split)).context("metadata")),
                      .value = TRY(decode_twice(value).context("metadata"))});
-    if (pairs.size() > v1::kMetadataMax)
-      return Error(Code::kInvalidArgument, "metadata: at most " + std::to_string(v1::kMetadataMax) + " names");
+    if (pairs.size() > kMetadataMax)
+      return Error(Code::kInvalidArgument, "metadata: at most " + std::to_string(kMetadataMax) + " names");
   }
   return pairs;
 }

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "api/v1/read.h"
+#include "api/common/body.h"
 
 namespace brig::api::e2b {
 namespace {
@@ -38,7 +38,7 @@ TEST(MetadataFilter, IsEncodedTwice) {
 
 TEST(MetadataFilter, IsBounded) {
   std::string many;
-  for (std::size_t i = 0; i <= v1::kMetadataMax; ++i) many += "a" + std::to_string(i) + "=x&";
+  for (std::size_t i = 0; i <= kMetadataMax; ++i) many += "a" + std::to_string(i) + "=x&";
   EXPECT_EQ(parse_metadata_filter(many).error().code(), Code::kInvalidArgument);
 }
 

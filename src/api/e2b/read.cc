@@ -2,7 +2,7 @@
 
 #include <boost/json/value.hpp>
 
-#include "api/v1/read.h"
+#include "api/common/body.h"
 #include "base/text.h"
 #include "json/json.h"
 #include "json/reader.h"
@@ -90,14 +90,14 @@ Result<> read_lifecycle(const Reader& at, Life& life) {
 }  // namespace
 
 Result<CreateBody> read_create(std::string_view body, bool is_v2) {
-  const json::Value value = TRY(v1::parse_object(body));
+  const json::Value value = TRY(parse_object(body));
   const Reader at(value);
   CreateBody create;
   if (const auto id = TRY(at.given("templateID"))) create.template_id = std::string(TRY(id->text()));
   if (create.template_id.empty() || create.template_id.size() > 256)
     return Error(Code::kInvalidArgument, "$.templateID: a name of 1 to 256 characters is expected");
-  if (const auto metadata = TRY(at.given("metadata"))) create.metadata = TRY(v1::read_metadata(*metadata));
-  if (const auto environment = TRY(at.given("envVars"))) create.environment = TRY(v1::read_variables(*environment));
+  if (const auto metadata = TRY(at.given("metadata"))) create.metadata = TRY(read_metadata(*metadata));
+  if (const auto environment = TRY(at.given("envVars"))) create.environment = TRY(read_variables(*environment));
   create.life.timeout = is_v2 ? kTimeoutUsual : kTimeoutOld;
   if (const auto timeout = TRY(at.given("timeout"))) create.life.timeout = TRY(seconds(*timeout, 1));
   TRY(read_lifecycle(at, create.life));
@@ -113,7 +113,7 @@ Result<CreateBody> read_create(std::string_view body, bool is_v2) {
 }
 
 Result<Network> read_network_update(std::string_view body, const Network& now) {
-  const json::Value value = TRY(v1::parse_object(body));
+  const json::Value value = TRY(parse_object(body));
   const Reader at(value);
   Network network{.deny_out = {}, .is_public = now.is_public, .mask_host = now.mask_host};
   TRY(read_egress(at, network));
@@ -122,7 +122,7 @@ Result<Network> read_network_update(std::string_view body, const Network& now) {
 }
 
 Result<Milliseconds> read_timeout(std::string_view body, Milliseconds usual) {
-  const json::Value value = TRY(v1::parse_object(body));
+  const json::Value value = TRY(parse_object(body));
   const Reader at(value);
   const auto timeout = TRY(at.given("timeout"));
   if (!timeout) return usual;
@@ -130,13 +130,13 @@ Result<Milliseconds> read_timeout(std::string_view body, Milliseconds usual) {
 }
 
 Result<Milliseconds> read_refresh(std::string_view body) {
-  const json::Value value = TRY(v1::parse_object(body));
+  const json::Value value = TRY(parse_object(body));
   const auto duration = TRY(Reader(value).given("duration"));
   return duration ? seconds(*duration, 0) : Result<Milliseconds>(kTimeoutOld);
 }
 
 Result<ConnectBody> read_connect(std::string_view body) {
-  const json::Value value = TRY(v1::parse_object(body));
+  const json::Value value = TRY(parse_object(body));
   const Reader at(value);
   ConnectBody connect;
   if (const auto timeout = TRY(at.given("timeout"))) connect.timeout = TRY(seconds(*timeout, 0));
@@ -147,14 +147,14 @@ Result<ConnectBody> read_connect(std::string_view body) {
 }
 
 Result<> read_pause(std::string_view body) {
-  const json::Value value = TRY(v1::parse_object(body));
+  const json::Value value = TRY(parse_object(body));
   if (TRY(flag(Reader(value), "memory", true))) return {};
   return Error(Code::kUnsupported,
                "$.memory: a paused sandbox keeps its memory here; a snapshot keeps the files alone");
 }
 
 Result<ForkBody> read_fork(std::string_view body) {
-  const json::Value value = TRY(v1::parse_object(body));
+  const json::Value value = TRY(parse_object(body));
   const Reader at(value);
   ForkBody fork;
   if (const auto timeout = TRY(at.given("timeout"))) fork.timeout = TRY(seconds(*timeout, 1));
@@ -164,7 +164,7 @@ Result<ForkBody> read_fork(std::string_view body) {
 }
 
 Result<std::string> read_snapshot(std::string_view body) {
-  const json::Value value = TRY(v1::parse_object(body));
+  const json::Value value = TRY(parse_object(body));
   const auto name = TRY(Reader(value).given("name"));
   return name ? std::string(TRY(name->text())) : std::string();
 }

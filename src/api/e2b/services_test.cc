@@ -3,9 +3,9 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/testing/fixture.h"
 #include "api/e2b/errors.h"
 #include "api/e2b/front.h"
-#include "api/testing/fixture.h"
 #include "base/base64.h"
 #include "http/envelopes.h"
 

@@ -99,10 +99,10 @@ Task<> show_life(http::Exchange& exchange, std::shared_ptr<Call> call, bj::value
 
 }  // namespace
 
-Mcp::Mcp(sandboxes::Sandboxes& sandboxes, v1::Api& api, store::Store& store, WallClock clock,
+Mcp::Mcp(sandboxes::Sandboxes& sandboxes, Creation& creation, store::Store& store, WallClock clock,
          std::vector<std::string> origins, const asio::any_io_executor& executor)
     : store_(store), clock_(std::move(clock)), origins_(std::move(origins)), executor_(executor),
-      toolbox_(sandboxes, api, executor), sessions_([this](const Session& session) {
+      toolbox_(sandboxes, creation, executor), sessions_([this](const Session& session) {
         if (!session.sandbox_id.empty()) tasks_.spawn(toolbox_.clear(session.key_id, session.sandbox_id));
       }),
       tasks_(executor) {}
@@ -113,11 +113,11 @@ void Mcp::add_to(http::Router& router) {
 }
 
 /// A page of another origin has no business here, whatever name it reached us by (DNS rebinding).
-Result<v1::Caller> Mcp::admit(const http::Exchange& exchange) {
+Result<Caller> Mcp::admit(const http::Exchange& exchange) {
   const std::string_view origin = header(exchange, "Origin");
   if (!origin.empty() && std::ranges::find(origins_, origin) == origins_.end())
     return Error(Code::kDenied, "pages of " + printable(origin, 100) + " may not ask here (brig serve --allow-origin)");
-  return v1::find_caller(exchange, store_, clock_());
+  return find_caller(exchange, store_, clock_());
 }
 
 Task<> Mcp::refuse(http::Exchange& exchange, const Client& client, Refusal refusal) {
@@ -296,7 +296,7 @@ Task<> Mcp::call(http::Exchange& exchange, Client client, Message message) {
 }
 
 Task<> Mcp::end_session(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, admit(exchange));
+  CO_TRY(const Caller caller, admit(exchange));
   const auto session = sessions_.find(caller.key.id, header(exchange, kSessionHeader));
   if (!session) co_return Error(Code::kNotFound, "there is no such MCP session (any more)");
   sessions_.end(session);

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "api/common/creation.h"
 #include "api/mcp/message.h"
 #include "api/mcp/sessions.h"
 #include "api/mcp/toolbox.h"
-#include "api/v1/api.h"
 #include "async/task_group.h"
 #include "http/router.h"
 
@@ -19,9 +19,9 @@ namespace brig::api::mcp {
 
 class Mcp {
  public:
-  /// `origins`: web pages that may ask (v1::Cors); a request that names another is refused. What it is given outlives
-  /// it.
-  Mcp(sandboxes::Sandboxes& sandboxes, v1::Api& api, store::Store& store, WallClock clock,
+  /// `origins`: web pages that may ask (as for every route); a request that names another is refused. What it is given
+  /// outlives it.
+  Mcp(sandboxes::Sandboxes& sandboxes, Creation& creation, store::Store& store, WallClock clock,
       std::vector<std::string> origins, const asio::any_io_executor& executor);
   Mcp(const Mcp&) = delete;
   Mcp& operator=(const Mcp&) = delete;
@@ -31,12 +31,12 @@ class Mcp {
  private:
   /// Who asks, on behalf of which conversation.
   struct Client {
-    v1::Caller caller;
+    Caller caller;
     std::shared_ptr<Session> session;  ///< none: it names none, or one that is gone
     std::string named;                 ///< the session that it names; empty: none
     std::string revision;
   };
-  Result<v1::Caller> admit(const http::Exchange& exchange);
+  Result<Caller> admit(const http::Exchange& exchange);
   Task<> take(http::Exchange& exchange);
   Task<> end_session(http::Exchange& exchange);
   Task<> serve(http::Exchange& exchange, Client client, Message message);

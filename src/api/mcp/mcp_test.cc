@@ -5,7 +5,7 @@
 
 #include <future>
 
-#include "api/testing/fixture.h"
+#include "api/common/testing/fixture.h"
 #include "json/json.h"
 
 namespace brig::api::mcp {
@@ -21,9 +21,8 @@ class McpTest : public testing::ServiceFixture {
  protected:
   McpTest() {
     open();
-    api_ = std::make_unique<v1::Api>(*sandboxes_, *snapshots_, *store_, wall_now,
-                                     v1::Ports{.domain = "localhost", .signer = v1::PreviewSigner("secret")});
-    mcp_ = std::make_unique<Mcp>(*sandboxes_, *api_, *store_, wall_now,
+    creation_ = std::make_unique<Creation>(*sandboxes_, *snapshots_, std::nullopt);
+    mcp_ = std::make_unique<Mcp>(*sandboxes_, *creation_, *store_, wall_now,
                                  std::vector<std::string>{"https://good.example"}, rig_.io.get_executor());
     mcp_->add_to(router_);
     key_ = *store_->keys().make({.label = "one"}, wall_now());
@@ -57,7 +56,7 @@ class McpTest : public testing::ServiceFixture {
     return value ? *value : bj::value();
   }
 
-  std::unique_ptr<v1::Api> api_;
+  std::unique_ptr<Creation> creation_;
   std::unique_ptr<Mcp> mcp_;
   store::MadeKey key_;
   store::MadeKey other_;
@@ -208,6 +207,35 @@ TEST_F(McpTest, ASandboxIsMadeAndEndedAndItsKeysAlone) {
   EXPECT_THAT(json::write(call(R"({"name": "list_sandboxes"})", theirs, other_.text)), Not(HasSubstr(id)));
   EXPECT_EQ(call(kill, session, "").at("result").at("isError"), false);
   EXPECT_EQ(call(kill, session, "").at("result").at("isError"), true) << "it is gone";
+}
+
+TEST_F(McpTest, ASandboxIsAsItWasAskedFor) {
+  const std::string session = begin();
+  const auto ask_for = [&](const std::string& arguments) {
+    const bj::value answer = json_of(post(
+        R"({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "create_sandbox", "arguments": )" +
+            arguments + "}}",
+        in(session)));
+    return std::string(answer.at("result").at("content").at(0).at("text").as_string());
+  };
+  ASSERT_THAT(ask_for(R"({"memory_mb": 64, "cpus": 0.5, "timeout_seconds": 2.5, "ttl_seconds": 60})"),
+              HasSubstr("sandbox_id: "));
+  const auto made = sandboxes_->of_key(key_.key);
+  ASSERT_EQ(made.size(), 1U);
+  const sandboxes::SandboxSpec& spec = made.front()->spec();
+  EXPECT_EQ(spec.template_name, "host");
+  EXPECT_EQ(spec.policy.limits.memory, mebibytes(64));
+  EXPECT_LT(spec.policy.limits.disk, mebibytes(64)) << "the scratch fits into the memory";
+  EXPECT_EQ(spec.policy.limits.cpu_millis, 500U);
+  EXPECT_EQ(spec.policy.limits.timeout, Milliseconds(2500));
+  EXPECT_EQ(spec.lifespan.ttl, Milliseconds(60'000));
+  EXPECT_EQ(spec.lifespan.idle, kSandboxIdle);
+  EXPECT_EQ(spec.metadata, (std::vector<policy::Variable>{{"made_by", "mcp"}}));
+
+  EXPECT_THAT(ask_for(R"({"cpus": 5000})"), HasSubstr("out of range"));
+  EXPECT_THAT(ask_for(R"({"ttl_seconds": 31536000})"), HasSubstr("the longest time-to-live here is"));
+  EXPECT_THAT(ask_for(R"({"template": "nothing"})"), HasSubstr("there is no template"));
+  EXPECT_EQ(sandboxes_->of_key(key_.key).size(), 1U);
 }
 
 TEST(McpSessions, OfAKeyAreBoundedAndTheIdlestGoes) {

@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "api/mcp/content.h"
-#include "api/v1/read.h"
 #include "base/text.h"
 #include "base/wall_time.h"
 #include "image/own_name.h"
-#include "json/json.h"
+#include "policy/schema.h"
+#include "policy/scratch.h"
+#include "policy/validate.h"
 #include "service/languages.h"
 
 namespace brig::api::mcp {
@@ -18,6 +19,27 @@ namespace bj = boost::json;
 
 constexpr std::size_t kListedMax = 100;
 constexpr const char* kSessionEnded = "its MCP session ended";
+
+/// A sandbox as the tools make one.
+Result<Wish> wish_of(const NewSandbox& wanted, const sandboxes::Options& options, const image::Defaults& defaults) {
+  Wish wish;
+  if (!wanted.template_name.empty()) wish.request.template_name = wanted.template_name;
+  policy::Policy policy = TRY(image::apply_defaults(options.defaults, defaults).context("the template's defaults"));
+  if (wanted.timeout) policy.limits.timeout = *wanted.timeout;
+  TRY(settle(policy));
+  if (wanted.cpus) {
+    const policy::Field* field = policy::find_field("limits.cpus");
+    field->set(policy, TRY(policy::scalar_of(*field, *wanted.cpus).context("$.cpu")));
+  }
+  if (wanted.memory) policy.limits.memory = *wanted.memory;
+  TRY(policy::validate(policy));
+  policy::fit_unasked_disk(policy.limits);
+  wish.request.policy = std::move(policy);
+  wish.request.lifespan = {.ttl = wanted.ttl ? wanted.ttl : options.lifespan.ttl, .idle = kSandboxIdle};
+  TRY(sandboxes::expect_ttl(options, wish.request.lifespan.ttl).context("$.ttl_seconds"));
+  wish.request.metadata = {{"made_by", "mcp"}};
+  return wish;
+}
 
 Error session_over() { return {Code::kCancelled, "the MCP session ended meanwhile"}; }
 
@@ -48,7 +70,7 @@ class Toolbox::Making {
 };
 
 bj::array Toolbox::describe() const {
-  const auto prompt = api_.prompt_of({}, image::kHostName, {});
+  const auto prompt = creation_.prompt_of({}, image::kHostName, {});
   return describe_tools(prompt ? *prompt : std::string());
 }
 
@@ -82,10 +104,12 @@ Task<> Toolbox::clear(std::string key_id, std::string sandbox_id) {
   co_return co_await sandboxes_.kill(*sandbox, kSessionEnded);
 }
 
-Task<std::shared_ptr<sandboxes::Sandbox>> Toolbox::make(const Asked& asked, bj::object wish) {
-  wish["idle_seconds"] = kSandboxIdle.count() / 1000;
-  wish["metadata"] = bj::object{{"made_by", "mcp"}};
-  CO_TRY(const sandboxes::Created made, co_await api_.create_for(asked.caller, json::write(wish), asked.request_id));
+Task<std::shared_ptr<sandboxes::Sandbox>> Toolbox::make(const Asked& asked, NewSandbox wanted) {
+  const ReadWish read = [&](const sandboxes::Options& options, const image::Defaults& defaults) {
+    return wish_of(wanted, options, defaults);
+  };
+  CO_TRY(Creation::Order order, creation_.order(asked.caller, read, asked.request_id));
+  CO_TRY(const sandboxes::Created made, co_await creation_.carry_out(asked.caller, std::move(order)));
   co_return made.sandbox;
 }
 
@@ -142,19 +166,19 @@ Task<std::shared_ptr<sandboxes::Context>> Toolbox::context_of(std::shared_ptr<sa
     if (context && sandbox->find_context(context->spec().id) == context) co_return context;
   }
   std::erase_if(contexts_, [](const auto& one) { return one.second.expired(); });
-  const std::string body = json::write(bj::object{{"language", known->name}});
-  CO_TRY(sandboxes::ContextSpec spec, v1::read_context(body, sandbox->spec().policy, sandbox->spec().working_folder));
+  sandboxes::ContextSpec spec = sandboxes::usual_context(*known, sandbox->spec());
+  sandboxes::prefer_own_engine(spec.env);
   CO_TRY(const auto context, co_await sandbox->open_context(std::move(spec)));
   contexts_[name] = context;
   co_return context;
 }
 
 Task<bj::object> Toolbox::create_sandbox(const Asked& asked, const Arguments& arguments) {
-  CO_TRY(const auto made, co_await make(asked, arguments.wish));
+  CO_TRY(const auto made, co_await make(asked, arguments.new_sandbox));
   Content content;
   const sandboxes::SandboxSpec& spec = made->spec();
   content.say("sandbox_id: " + spec.id + "\nPass it to the other tools to use this sandbox.");
-  if (const auto prompt = api_.prompt_of(asked.caller.key, spec.template_name, spec.policy)) content.say(*prompt);
+  if (const auto prompt = creation_.prompt_of(asked.caller.key, spec.template_name, spec.policy)) content.say(*prompt);
   co_return std::move(content).result(false);
 }
 

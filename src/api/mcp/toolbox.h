@@ -10,9 +10,9 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/creation.h"
 #include "api/mcp/sessions.h"
 #include "api/mcp/tools.h"
-#include "api/v1/api.h"
 #include "async/notifier.h"
 #include "sandboxes/sandboxes.h"
 
@@ -23,7 +23,7 @@ inline constexpr Milliseconds kSandboxIdle{30LL * 60'000};
 
 /// One call of a tool, and whose.
 struct Asked {
-  v1::Caller caller;
+  Caller caller;
   std::shared_ptr<Session> session;  ///< none: the client has no conversation that we know of
   std::shared_ptr<Call> call;
   std::string request_id;
@@ -34,8 +34,8 @@ struct Asked {
 class Toolbox {
  public:
   /// What it is given outlives it, and it every call.
-  Toolbox(sandboxes::Sandboxes& sandboxes, v1::Api& api, asio::any_io_executor executor)
-      : sandboxes_(sandboxes), api_(api), executor_(executor), made_(executor) {}
+  Toolbox(sandboxes::Sandboxes& sandboxes, Creation& creation, asio::any_io_executor executor)
+      : sandboxes_(sandboxes), creation_(creation), executor_(executor), made_(executor) {}
   Toolbox(const Toolbox&) = delete;
   Toolbox& operator=(const Toolbox&) = delete;
 
@@ -57,7 +57,7 @@ class Toolbox {
 
   Task<boost::json::object> perform(const Asked& asked, const Arguments& arguments);
   Task<Place> place(const Asked& asked, std::string sandbox_id, bool may_make);
-  Task<std::shared_ptr<sandboxes::Sandbox>> make(const Asked& asked, boost::json::object wish);
+  Task<std::shared_ptr<sandboxes::Sandbox>> make(const Asked& asked, NewSandbox wish);
   Task<std::shared_ptr<sandboxes::Context>> context_of(std::shared_ptr<sandboxes::Sandbox> sandbox,
                                                        std::string language);
 
@@ -71,7 +71,7 @@ class Toolbox {
   Task<boost::json::object> kill_sandbox(const Asked& asked, const Arguments& arguments);
 
   sandboxes::Sandboxes& sandboxes_;
-  v1::Api& api_;
+  Creation& creation_;
   asio::any_io_executor executor_;
   std::map<std::string, std::weak_ptr<sandboxes::Context>, std::less<>> contexts_;  ///< by "SANDBOX LANGUAGE"
   std::set<std::string, std::less<>> in_making_;  ///< what one call makes and others wait for

@@ -3,9 +3,9 @@
 
 #include "api/mcp/content.h"
 #include "api/mcp/toolbox.h"
-#include "api/v1/output_stream.h"
 #include "base/base64.h"
 #include "base/text.h"
+#include "json/utf8.h"
 
 namespace brig::api::mcp {
 namespace {
@@ -71,7 +71,7 @@ Task<bj::object> Toolbox::read_file(const Asked& asked, const Arguments& argumen
   }
   const bool is_cut = bytes.size() > arguments.max_bytes;
   if (is_cut) bytes.resize(arguments.max_bytes);
-  const std::size_t whole = is_cut ? v1::whole_characters(bytes) : bytes.size();
+  const std::size_t whole = is_cut ? json::whole_characters(bytes) : bytes.size();
   if (!is_utf8(std::string_view(bytes).substr(0, whole))) {
     co_return Error(Code::kInvalidArgument,
                     path.text() + " is no text (" + format(entry.size) + "): work on it with run_code or run_command");

@@ -3,12 +3,11 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "api/common/body.h"
+#include "api/common/cell_output.h"
 #include "api/mcp/content.h"
 #include "api/mcp/toolbox.h"
-#include "api/v1/cell_output.h"
-#include "api/v1/read.h"
 #include "base/text.h"
-#include "json/json.h"
 #include "runtime/exit.h"
 
 namespace brig::api::mcp {
@@ -56,7 +55,7 @@ std::string end_in_words(const sandboxes::CellEnd& end, const std::optional<Mill
   return {};
 }
 
-bj::object cell_result(const v1::CellOutput& all, const std::string& note, const std::optional<Milliseconds>& limit) {
+bj::object cell_result(const CellOutput& all, const std::string& note, const std::optional<Milliseconds>& limit) {
   Content content;
   content.say(note);
   content.say(all.out.text());
@@ -72,6 +71,19 @@ bj::object cell_result(const v1::CellOutput& all, const std::string& note, const
     content.say(std::to_string(dropped) + " result(s) were too many or too large and are left out.");
   const bool is_failed = all.error || (all.end.status != "ok" && all.end.exit_code.value_or(1) != 0);
   return std::move(content).result(is_failed);
+}
+
+Result<sandboxes::CommandSpec> shell_command(const Arguments& arguments, const sandboxes::SandboxSpec& of) {
+  const std::string& line = arguments.command;
+  if (line.size() > kBodyMax)
+    return Error(Code::kInvalidArgument, "$.cmd: longer than " + std::to_string(kBodyMax) + " bytes");
+  if (line.find('\0') != std::string::npos) return Error(Code::kInvalidArgument, "$.cmd: may not contain a NUL");
+  sandboxes::CommandSpec spec{.argv = {"/bin/sh", "-c", line},
+                              .env = sandboxes::usual_environment(of.policy),
+                              .timeout = arguments.timeout.value_or(of.policy.limits.timeout)};
+  if (!of.working_folder.empty()) spec.cwd = of.working_folder;
+  if (!arguments.cwd.empty()) spec.cwd = TRY(GuestPath::parse(arguments.cwd)).text();
+  return spec;
 }
 
 std::string command_end_in_words(const sandboxes::Command& command) {
@@ -94,25 +106,17 @@ std::string command_end_in_words(const sandboxes::Command& command) {
 Task<bj::object> Toolbox::run_code(const Asked& asked, const Arguments& arguments) {
   CO_TRY(const Place place, co_await this->place(asked, arguments.sandbox_id, true));
   CO_TRY(const auto context, co_await context_of(place.sandbox, arguments.language));
-  bj::object body{{"code", arguments.code}};
-  if (arguments.timeout_seconds) body["timeout_seconds"] = *arguments.timeout_seconds;
-  const policy::Limits& limits = place.sandbox->spec().policy.limits;
-  CO_TRY(service::Cell cell, v1::read_cell(json::write(body), limits));
-  const auto limit = cell.timeout;
-  CO_TRY(const auto run, context->run(std::move(cell)));
-  v1::CellOutput all(Bytes{kStreamMax});
-  CO_TRY_VOID(co_await unless_cancelled(asked.call, v1::collect(*run, all)));
+  const auto limit = arguments.timeout.value_or(place.sandbox->spec().policy.limits.timeout);
+  CO_TRY(const auto run, context->run({.code = arguments.code, .timeout = limit}));
+  CellOutput all(Bytes{kStreamMax});
+  CO_TRY_VOID(co_await unless_cancelled(asked.call, collect(*run, all)));
   co_return cell_result(all, place.note, limit);
 }
 
 Task<bj::object> Toolbox::run_command(const Asked& asked, const Arguments& arguments) {
   CO_TRY(const Place place, co_await this->place(asked, arguments.sandbox_id, true));
-  bj::object body{{"cmd", arguments.command}};
-  if (!arguments.cwd.empty()) body["cwd"] = arguments.cwd;
-  if (arguments.timeout_seconds) body["timeout_seconds"] = *arguments.timeout_seconds;
-  const sandboxes::SandboxSpec& spec = place.sandbox->spec();
-  CO_TRY(v1::ExecBody exec, v1::read_exec(json::write(body), spec.policy, spec.working_folder));
-  CO_TRY(const auto command, co_await place.sandbox->start(std::move(exec.spec)));
+  CO_TRY(sandboxes::CommandSpec spec, shell_command(arguments, place.sandbox->spec()));
+  CO_TRY(const auto command, co_await place.sandbox->start(std::move(spec)));
   auto waited = co_await unless_cancelled(asked.call, command->wait());
   if (!waited) {
     if (!command->end()) (void)command->signal(SIGKILL);

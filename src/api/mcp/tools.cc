@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/base64.h"
 #include "base/text.h"
@@ -178,13 +179,13 @@ Result<std::string> text(const Reader& at, std::string_view key, std::size_t mos
   return std::string(text);
 }
 
-Result<std::optional<double>> seconds(const Reader& at, std::string_view key, double most = kTimeoutMost) {
+Result<std::optional<Milliseconds>> seconds(const Reader& at, std::string_view key, std::int64_t most = kTimeoutMost) {
   const auto found = TRY(at.given(key));
-  if (!found) return std::optional<double>();
+  if (!found) return std::optional<Milliseconds>();
   const double value = TRY(found->number());
-  if (!(value >= kLeast && value <= most))
-    return found->error("seconds from 0.001 to " + std::to_string(static_cast<std::int64_t>(most)) + " are expected");
-  return std::optional(value);
+  if (!(value >= kLeast && value <= static_cast<double>(most)))
+    return found->error("seconds from 0.001 to " + std::to_string(most) + " are expected");
+  return std::optional(Milliseconds(std::max<std::int64_t>(1, std::llround(value * 1000))));
 }
 
 Result<std::uint64_t> count(const Reader& at, std::string_view key, std::int64_t least, std::int64_t most,
@@ -213,18 +214,15 @@ Result<std::string> file_content(const Reader& at) {
   return *std::move(bytes);
 }
 
-Result<bj::object> wish_of(const Reader& at) {
-  bj::object wish;
-  if (const std::string name = TRY(text(at, "template", kNameMax)); !name.empty()) wish["template"] = name;
+Result<NewSandbox> new_sandbox(const Reader& at) {
+  NewSandbox wanted;
+  wanted.template_name = TRY(text(at, "template", kNameMax));
   if (const auto memory = TRY(at.given("memory_mb")))
-    wish["memory_mb"] = TRY(memory->integer(16, std::int64_t{1} << 24));
-  if (const auto cpus = TRY(at.given("cpus"))) wish["cpu"] = TRY(cpus->number());
-  if (const auto limit = TRY(seconds(at, "timeout_seconds"))) {
-    wish["limits"] =
-        bj::object{{"timeout", std::to_string(static_cast<std::int64_t>(std::max(1.0, *limit * 1000))) + "ms"}};
-  }
-  if (const auto ttl = TRY(seconds(at, "ttl_seconds", kTtlMost))) wish["ttl_seconds"] = *ttl;
-  return wish;
+    wanted.memory = mebibytes(static_cast<std::uint64_t>(TRY(memory->integer(16, std::int64_t{1} << 24))));
+  if (const auto cpus = TRY(at.given("cpus"))) wanted.cpus = TRY(cpus->number());
+  wanted.timeout = TRY(seconds(at, "timeout_seconds"));
+  wanted.ttl = TRY(seconds(at, "ttl_seconds", kTtlMost));
+  return wanted;
 }
 
 Result<> expect_known(Tool tool, const Reader& at) {
@@ -278,12 +276,12 @@ Result<Arguments> read_arguments(Tool tool, const bj::value& given) {
     case Tool::kRunCode:
       all.code = TRY(needed(at, "code"));
       if (const std::string language = TRY(text(at, "language", kNameMax)); !language.empty()) all.language = language;
-      all.timeout_seconds = TRY(seconds(at, "timeout_seconds"));
+      all.timeout = TRY(seconds(at, "timeout_seconds"));
       break;
     case Tool::kRunCommand:
       all.command = TRY(needed(at, "command"));
       all.cwd = TRY(text(at, "cwd", kPathMax));
-      all.timeout_seconds = TRY(seconds(at, "timeout_seconds"));
+      all.timeout = TRY(seconds(at, "timeout_seconds"));
       break;
     case Tool::kReadFile:
       all.path = TRY(needed(at, "path", kPathMax));
@@ -295,7 +293,7 @@ Result<Arguments> read_arguments(Tool tool, const bj::value& given) {
       all.content = TRY(file_content(at));
       break;
     case Tool::kListFiles: all.path = TRY(text(at, "path", kPathMax)); break;
-    case Tool::kCreateSandbox: all.wish = TRY(wish_of(at)); break;
+    case Tool::kCreateSandbox: all.new_sandbox = TRY(new_sandbox(at)); break;
     case Tool::kListSandboxes:
     case Tool::kKillSandbox: break;
   }

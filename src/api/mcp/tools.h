@@ -10,6 +10,7 @@
 #include <boost/json/value.hpp>
 
 #include "base/result.h"
+#include "base/units.h"
 
 namespace brig::api::mcp {
 
@@ -38,6 +39,15 @@ boost::json::array describe_tools(std::string_view prompt);
 /// What a client tells its model of all of them.
 std::string_view instructions();
 
+/// A sandbox that a model asks for; what is absent is as it is usual.
+struct NewSandbox {
+  std::string template_name;
+  std::optional<Bytes> memory;
+  std::optional<double> cpus;
+  std::optional<Milliseconds> timeout;  ///< of one run that names none
+  std::optional<Milliseconds> ttl;
+};
+
 /// Arguments of every tool; each has what its own description names.
 struct Arguments {
   std::string sandbox_id;  ///< empty: the conversation's own
@@ -47,10 +57,10 @@ struct Arguments {
   std::string path;
   std::string content;  ///< bytes
   std::string cwd;
-  std::optional<double> timeout_seconds;
+  std::optional<Milliseconds> timeout;
   std::uint64_t offset = 0;
   std::uint64_t max_bytes = kReadDefault;
-  boost::json::object wish;  ///< create_sandbox: the body of POST /v1/sandboxes
+  NewSandbox new_sandbox;  ///< of create_sandbox
 };
 Result<Arguments> read_arguments(Tool tool, const boost::json::value& arguments);
 

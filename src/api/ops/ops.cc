@@ -2,8 +2,8 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/caller.h"
 #include "api/ops/openapi_file.h"
-#include "api/v1/caller.h"
 #include "json/json.h"
 
 namespace brig::api::ops {
@@ -80,14 +80,14 @@ Task<> Ops::health(http::Exchange& exchange) {
 }
 
 Task<> Ops::metrics(http::Exchange& exchange) {
-  if (!is_from_here(exchange)) CO_TRY_VOID(v1::find_caller(exchange, store_, clock_()));
+  if (!is_from_here(exchange)) CO_TRY_VOID(find_caller(exchange, store_, clock_()));
   std::string text = metrics_.text(sandboxes_, server_());
   co_return co_await exchange.send(200, {{"Content-Type", std::string(telemetry::kContentType)}}, std::move(text));
 }
 
 /// GET /v1/events?sandbox=…&from=oldest: those of the caller's key; through the local socket all there are.
 Task<> Ops::events(http::Exchange& exchange) {
-  CO_TRY(const v1::Caller caller, v1::find_caller(exchange, store_, clock_()));
+  CO_TRY(const Caller caller, find_caller(exchange, store_, clock_()));
   const std::string& key_id = caller.key.id;
   store::EventFilter filter;
   if (key_id != store::kLocalKeyId) filter.key_id = key_id;

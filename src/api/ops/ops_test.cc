@@ -2,8 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "api/testing/fixture.h"
-#include "api/v1/api.h"
+#include "api/common/testing/fixture.h"
 
 namespace brig::api::ops {
 namespace {

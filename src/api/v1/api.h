@@ -10,11 +10,10 @@
 
 #include <boost/json/fwd.hpp>
 
-#include "api/common/template_choice.h"
-#include "api/v1/caller.h"
-#include "api/v1/preview.h"
+#include "api/common/caller.h"
+#include "api/common/creation.h"
+#include "api/common/preview.h"
 #include "http/router.h"
-#include "image/catalog.h"
 #include "sandboxes/sandboxes.h"
 #include "sandboxes/snapshots.h"
 #include "store/store.h"
@@ -30,10 +29,10 @@ struct Ports {
 class Api {
  public:
   /// What it is given outlives it.
-  Api(sandboxes::Sandboxes& sandboxes, sandboxes::Snapshots& snapshots, store::Store& store, WallClock clock,
-      Ports ports, std::optional<image::Catalog> templates = {})
-      : sandboxes_(sandboxes), snapshots_(snapshots), store_(store), clock_(std::move(clock)), ports_(std::move(ports)),
-        templates_(std::move(templates)) {}
+  Api(sandboxes::Sandboxes& sandboxes, sandboxes::Snapshots& snapshots, Creation& creation, store::Store& store,
+      WallClock clock, Ports ports)
+      : sandboxes_(sandboxes), snapshots_(snapshots), creation_(creation), store_(store), clock_(std::move(clock)),
+        ports_(std::move(ports)) {}
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
@@ -44,14 +43,6 @@ class Api {
   /// Whether the request's host name means a port of a sandbox. Then it is proxy_host()'s, whatever its path.
   [[nodiscard]] bool is_for_port(const http::Exchange& exchange) const;
   Task<> proxy_host(http::Exchange& exchange);
-
-  /// A sandbox for `caller`, as POST /v1/sandboxes makes one of this body, for other façades. kInvalidArgument for a
-  /// dry run.
-  Task<sandboxes::Created> create_for(Caller caller, std::string body, std::string request_id);
-  /// What a model's code finds in a sandbox of the template (image/prompt.h): one with `policy`, or one that asks for
-  /// nothing. kNotFound.
-  [[nodiscard]] Result<std::string> prompt_of(const store::Key& key, std::string_view name,
-                                              std::optional<policy::Policy> policy) const;
 
   /// The reply for what a handler failed with: kDenied of find_caller is 401, a guest's errno its own status.
   static http::Reply reply_for(const Error& error, const http::Exchange& exchange);
@@ -76,14 +67,6 @@ class Api {
   Result<FoundCommand> find_command(const http::Exchange& exchange);
 
   // sandbox_routes.cc
-  /// What POST /v1/sandboxes asks for.
-  struct Wish {
-    sandboxes::CreateRequest request;
-    std::optional<store::Snapshot> snapshot;
-    bool is_dry_run = false;
-  };
-  Result<Wish> read_wish(const Caller& caller, const std::string& body, const std::string& request_id);
-  Task<sandboxes::Created> fulfil(Caller caller, Wish wish);
   void add_sandbox_routes(http::Router& router);
   Task<> create(http::Exchange& exchange);
   Task<> create_once(http::Exchange& exchange, Caller caller, std::string body);
@@ -104,10 +87,6 @@ class Api {
 
   // template_routes.cc
   void add_template_routes(http::Router& router);
-  /// Those that the key may see.
-  [[nodiscard]] Result<std::vector<image::Listed>> known_templates(const store::Key& key) const;
-  /// kNotFound for an unknown one.
-  [[nodiscard]] Result<ChosenTemplate> prepare_template(const std::string& name, const Caller& caller) const;
   Task<> list_templates(http::Exchange& exchange);
   Task<> get_template(http::Exchange& exchange);
   Task<> template_prompt(http::Exchange& exchange);
@@ -213,10 +192,10 @@ class Api {
 
   sandboxes::Sandboxes& sandboxes_;
   sandboxes::Snapshots& snapshots_;
+  Creation& creation_;
   store::Store& store_;
   WallClock clock_;
   Ports ports_;
-  std::optional<image::Catalog> templates_;  ///< none: there is the host's own only
   std::map<std::string, std::weak_ptr<sandboxes::Sandbox>, std::less<>>
       hibernating_;  ///< by id; woken by their next use
   std::function<void(const std::string& key_id)> on_revoked_;

@@ -5,8 +5,8 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json/value.hpp>
 
+#include "api/common/query.h"
 #include "api/v1/build_form.h"
-#include "api/v1/query.h"
 #include "api/v1/render.h"
 #include "async/timer.h"
 #include "base/text.h"

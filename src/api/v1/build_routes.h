@@ -3,8 +3,8 @@
 /// for happens in builds/.
 #include <string>
 
+#include "api/common/caller.h"
 #include "api/common/template_choice.h"
-#include "api/v1/caller.h"
 #include "builds/builds.h"
 #include "http/multipart.h"
 #include "http/router.h"

@@ -3,9 +3,9 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json/value.hpp>
 
+#include "api/common/query.h"
 #include "api/v1/api.h"
 #include "api/v1/output_stream.h"
-#include "api/v1/query.h"
 #include "api/v1/read.h"
 #include "api/v1/render.h"
 #include "async/timer.h"

@@ -3,15 +3,16 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json/value.hpp>
 
+#include "api/common/cell_output.h"
+#include "api/common/query.h"
 #include "api/v1/api.h"
-#include "api/v1/cell_output.h"
 #include "api/v1/output_stream.h"
-#include "api/v1/query.h"
 #include "api/v1/read.h"
 #include "api/v1/render.h"
 #include "async/timer.h"
 #include "base/text.h"
 #include "json/json.h"
+#include "json/utf8.h"
 #include "service/run.h"
 
 namespace brig::api::v1 {
@@ -96,7 +97,7 @@ class Characters {
  public:
   std::string take(std::string_view text) {
     cut_ += text;
-    std::string whole = cut_.substr(0, whole_characters(cut_));
+    std::string whole = cut_.substr(0, json::whole_characters(cut_));
     cut_.erase(0, whole.size());
     return whole;
   }

@@ -3,8 +3,8 @@
 #include <boost/json/value.hpp>
 
 #include "api/common/file_answer.h"
+#include "api/common/query.h"
 #include "api/v1/api.h"
-#include "api/v1/query.h"
 #include "api/v1/read.h"
 #include "api/v1/render.h"
 

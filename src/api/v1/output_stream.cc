@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/number.h"
 #include "json/json.h"
+#include "json/utf8.h"
 
 namespace brig::api::v1 {
 namespace {
@@ -45,7 +46,7 @@ Result<std::string> next_chunk(Pipe& pipe, Encoding encoding, bool is_over, std:
   }
   std::string chunk(reinterpret_cast<const char*>(buffer.data()), count);
   const bool is_last = is_over && pipe.at + count >= pipe.log.kept();
-  if (encoding == Encoding::kText && !is_last) chunk.resize(whole_characters(chunk));
+  if (encoding == Encoding::kText && !is_last) chunk.resize(json::whole_characters(chunk));
   pipe.at += chunk.size();
   return chunk;
 }
@@ -59,16 +60,6 @@ http::Event exit_event(const sandboxes::Command& command, bool is_pandastack) {
 }
 
 }  // namespace
-
-std::size_t whole_characters(std::string_view bytes) {
-  for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
-    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;  // inside a character
-    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
-    return length > back ? bytes.size() - back : bytes.size();
-  }
-  return bytes.size();
-}
 
 Result<Offsets> read_offsets(const http::Exchange& exchange) {
   Offsets offsets;

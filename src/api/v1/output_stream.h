@@ -28,7 +28,4 @@ enum class Encoding : std::uint8_t {
 Task<> stream_output(http::Exchange& exchange, std::shared_ptr<sandboxes::Command> command, Offsets from,
                      Encoding encoding, bool is_pandastack);
 
-/// How many bytes of `bytes` may be sent as text without cutting a character that is not complete yet.
-std::size_t whole_characters(std::string_view bytes);
-
 }  // namespace brig::api::v1

@@ -13,6 +13,7 @@
 #include "async/timer.h"
 #include "base/buffer.h"
 #include "json/json.h"
+#include "json/utf8.h"
 
 namespace brig::api::v1 {
 namespace {
@@ -64,7 +65,7 @@ struct LineReader {
     const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), before + more);
     std::size_t size = before + more;
     if (end != std::string_view::npos) size = before + end + 1;
-    else if (is_full) size = whole_characters(bytes);
+    else if (is_full) size = json::whole_characters(bytes);
     at += size;
     seen = at;
     return bytes.substr(0, size);

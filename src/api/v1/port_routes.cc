@@ -1,7 +1,7 @@
 #include <boost/json/value.hpp>
 
+#include "api/common/proxy.h"
 #include "api/v1/api.h"
-#include "api/v1/proxy.h"
 #include "api/v1/read.h"
 #include "api/v1/render.h"
 

@@ -20,12 +20,6 @@
 
 namespace brig::api::v1 {
 
-Result<json::Value> parse_object(std::string_view body) {
-  auto value = TRY(json::parse(body.empty() ? "{}" : body, {.max_bytes = kBodyMax}).context("the body"));
-  if (!value.is_object()) return Error(Code::kInvalidArgument, "the body must be a JSON object");
-  return value;
-}
-
 namespace {
 
 using json::Reader;
@@ -38,13 +32,6 @@ Result<Milliseconds> seconds(const Reader& at) {
   return Milliseconds(std::max<std::int64_t>(1, std::llround(value * 1000)));
 }
 
-Result<std::string> text(const Reader& at, std::size_t most) {
-  const std::string_view value = TRY(at.text());
-  if (value.size() > most) return at.error("longer than " + std::to_string(most) + " bytes");
-  if (value.find('\0') != std::string_view::npos) return at.error("may not contain a NUL");
-  return std::string(value);
-}
-
 /// A limit as a text ("256M", "30s", "0.5") or as a number: seconds, bytes, processors, a count.
 Result<> set_limit(policy::Policy& policy, std::string_view key, const Reader& at) {
   const policy::Field* field = policy::find_field("limits." + std::string(key));
@@ -55,11 +42,9 @@ Result<> set_limit(policy::Policy& policy, std::string_view key, const Reader& a
     if (!parsed) return at.error(parsed.error().message());
     scalar = *parsed;
   } else if (!at.is_null()) {
-    const double number = TRY(at.number());
-    const bool is_thousandths = field->kind == policy::Kind::kDuration || field->kind == policy::Kind::kProcessors;
-    const double scaled = is_thousandths ? number * 1000 : number;
-    if (!(scaled >= 0) || scaled > 9e15) return at.error("out of range; " + policy::advice(*field));
-    scalar = std::llround(scaled);
+    auto counted = policy::scalar_of(*field, TRY(at.number()));
+    if (!counted) return at.error(counted.error().message());
+    scalar = *counted;
   }
   if (auto good = policy::check_range(*field, scalar); !good) return at.error(good.error().message());
   field->set(policy, scalar);
@@ -97,11 +82,7 @@ Result<policy::Policy> policy_of(const Reader& body, const policy::Policy& defau
     if (!floor) return require->error(floor.error().message());
     field->set(policy, *floor);
   }
-  if (policy.limits.output > kOutputMost)
-    return Error(Code::kInvalidArgument, "$.limits.output: an answer holds at most " + format(kOutputMost) +
-                                             " of each stream; all of it can be read from …/processes/{n}/output");
-  policy.limits.output_total = std::max(policy.limits.output_total, policy.limits.output);
-  TRY(policy::validate(policy));
+  TRY(settle(policy));
   return policy;
 }
 
@@ -120,7 +101,7 @@ Result<sandboxes::LifespanChange> lifespan_change(const Reader& body, const sand
 
 Result<std::vector<std::string>> words(const Reader& at) {
   std::vector<std::string> words;
-  for (const Reader& item : TRY(at.items())) words.push_back(TRY(text(item, kBodyMax)));
+  for (const Reader& item : TRY(at.items())) words.push_back(TRY(read_text(item, kBodyMax)));
   if (words.empty()) return at.error("may not be empty");
   return words;
 }
@@ -151,42 +132,7 @@ Result<std::vector<std::string>> environment(const Reader& body, const policy::P
 
 }  // namespace
 
-Result<std::vector<policy::Variable>> read_variables(const Reader& at) {
-  std::vector<policy::Variable> variables;
-  if (at.value().is_array()) {
-    for (const Reader& item : TRY(at.items())) {
-      const std::string_view pair = TRY(item.text());
-      const std::size_t split = pair.find('=');
-      if (split == std::string_view::npos) return item.error("\"NAME=value\" is expected");
-      variables.push_back({std::string(pair.substr(0, split)), std::string(pair.substr(split + 1))});
-    }
-  } else {
-    for (const auto& [name, value] : TRY(at.entries())) {
-      variables.push_back({std::string(name), std::string(TRY(value.text()))});
-    }
-  }
-  for (const policy::Variable& variable : variables) {
-    if (auto good = policy::check_variable(variable); !good) return at.error(good.error().message());
-  }
-  return variables;
-}
-
-Result<std::vector<policy::Variable>> read_metadata(const Reader& at) {
-  std::vector<policy::Variable> pairs;
-  std::size_t bytes = 0;
-  for (const auto& [name, value] : TRY(at.entries())) {
-    if (name.size() > kMetadataTextMax) return at.error("a name is too long");
-    pairs.push_back({std::string(name), TRY(text(value, kMetadataTextMax))});
-    bytes += name.size() + pairs.back().value.size();
-    if (bytes > kMetadataBytesMax)
-      return at.error("longer than " + std::to_string(kMetadataBytesMax) + " bytes in all");
-  }
-  if (pairs.size() > kMetadataMax) return at.error("at most " + std::to_string(kMetadataMax) + " names");
-  return pairs;
-}
-
-Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& options,
-                               const image::Defaults& defaults) {
+Result<Wish> read_create(std::string_view body, const sandboxes::Options& options, const image::Defaults& defaults) {
   const json::Value value = TRY(parse_object(body));
   const Reader at(value);
   static constexpr std::array<std::string_view, 18> kKnown{
@@ -194,9 +140,9 @@ Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& 
       "volumes",  "env",           "envs",        "limits",       "policy",     "require",
       "cpu",      "memory_mb",     "runtime",     "channel",      "dry_run",    "libraries"};
   TRY(at.only(kKnown));
-  CreateBody create;
-  if (const auto name = TRY(at.given("template"))) create.request.template_name = TRY(text(*name, 128));
-  if (const auto snapshot = TRY(at.given("from_snapshot"))) create.snapshot_id = TRY(text(*snapshot, 128));
+  Wish create;
+  if (const auto name = TRY(at.given("template"))) create.request.template_name = TRY(read_text(*name, 128));
+  if (const auto snapshot = TRY(at.given("from_snapshot"))) create.snapshot_id = TRY(read_text(*snapshot, 128));
   if (const auto volumes = TRY(at.given("volumes")); volumes && !TRY(volumes->items()).empty())
     return Error(Code::kUnsupported, "volumes are not supported");
   create.request.policy = TRY(policy_of(at, options.defaults, defaults));
@@ -210,7 +156,7 @@ Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& 
   const auto limits = TRY(at.given("limits"));
   if (!limits || !TRY(limits->given("disk"))) policy::fit_unasked_disk(create.request.policy.limits);
   if (const auto runtime = TRY(at.given("runtime"))) {
-    create.request.policy.runtime = TRY(text(*runtime, 64));
+    create.request.policy.runtime = TRY(read_text(*runtime, 64));
     if (auto good = policy::check_runtime(create.request.policy.runtime); !good)
       return runtime->error(good.error().message());
   }
@@ -239,7 +185,7 @@ Result<ExecBody> read_exec(std::string_view body, const policy::Policy& policy, 
   const auto argv = TRY(at.given("argv"));
   if (cmd.has_value() == argv.has_value())
     return Error(Code::kInvalidArgument, "either \"cmd\" (a shell's line) or \"argv\" (a list) is expected");
-  exec.spec.argv = cmd ? std::vector<std::string>{"/bin/sh", "-c", TRY(text(*cmd, kBodyMax))} : TRY(words(*argv));
+  exec.spec.argv = cmd ? std::vector<std::string>{"/bin/sh", "-c", TRY(read_text(*cmd, kBodyMax))} : TRY(words(*argv));
   if (!folder.empty()) exec.spec.cwd = folder;
   if (const auto cwd = TRY(at.given("cwd"))) exec.spec.cwd = TRY(GuestPath::parse(TRY(cwd->text()))).text();
   if (const auto user = TRY(at.given("user")); user && TRY(user->text()) != "user" && TRY(user->text()) != "1000")
@@ -359,20 +305,20 @@ Result<guest::TerminalSize> read_size(std::string_view body) {
 
 Result<std::string> read_path(std::string_view body) {
   const json::Value value = TRY(parse_object(body));
-  return text(TRY(Reader(value).at("path")), 4096);
+  return read_text(TRY(Reader(value).at("path")), 4096);
 }
 
 Result<MoveBody> read_move(std::string_view body) {
   const json::Value value = TRY(parse_object(body));
   const Reader at(value);
-  return MoveBody{.from = TRY(text(TRY(at.at("from")), 4096)), .to = TRY(text(TRY(at.at("to")), 4096))};
+  return MoveBody{.from = TRY(read_text(TRY(at.at("from")), 4096)), .to = TRY(read_text(TRY(at.at("to")), 4096))};
 }
 
 Result<ModeBody> read_mode(std::string_view body) {
   const json::Value value = TRY(parse_object(body));
   const Reader at(value);
   const Reader mode = TRY(at.at("mode"));
-  ModeBody read{.path = TRY(text(TRY(at.at("path")), 4096)), .mode = 0};
+  ModeBody read{.path = TRY(read_text(TRY(at.at("path")), 4096)), .mode = 0};
   if (mode.value().is_string()) {  // "0755", as people write it
     const std::string_view digits = TRY(mode.text());
     if (digits.empty() || digits.size() > 5 || digits.find_first_not_of("01234567") != std::string_view::npos)
@@ -403,7 +349,7 @@ Result<PromoteBody> read_promote(std::string_view body) {
   TRY(at.only(kKnown));
   PromoteBody promote;
   if (const auto clean = TRY(at.given("cleanup_siblings"))) promote.is_cleaning = TRY(clean->boolean());
-  if (const auto tree = TRY(at.given("tree_id"))) promote.tree_id = TRY(text(*tree, 128));
+  if (const auto tree = TRY(at.given("tree_id"))) promote.tree_id = TRY(read_text(*tree, 128));
   return promote;
 }
 
@@ -426,8 +372,8 @@ Result<KeyBody> read_key(std::string_view body) {
       "label", "prefix", "expires_in_seconds", "quota", "require", "runtimes", "templates", "may_build_templates"};
   TRY(at.only(kKnown));
   KeyBody key;
-  if (const auto label = TRY(at.given("label"))) key.grant.label = TRY(text(*label, 200));
-  if (const auto prefix = TRY(at.given("prefix"))) key.prefix = TRY(text(*prefix, 16));
+  if (const auto label = TRY(at.given("label"))) key.grant.label = TRY(read_text(*label, 200));
+  if (const auto prefix = TRY(at.given("prefix"))) key.prefix = TRY(read_text(*prefix, 16));
   if (const auto lifetime = TRY(at.given("expires_in_seconds"))) key.lifetime = TRY(seconds(*lifetime));
   if (const auto quota = TRY(at.given("quota"))) {
     static constexpr std::array<std::string_view, 3> kQuota{"sandboxes", "cpus", "memory"};
@@ -447,7 +393,7 @@ Result<KeyBody> read_key(std::string_view body) {
   if (const auto require = TRY(at.given("require"))) {
     auto floor = policy::parse_scalar(*policy::find_field("require.boundary"), TRY(require->text()));
     if (!floor) return require->error(floor.error().message());
-    key.grant.floor = TRY(text(*require, 32));
+    key.grant.floor = TRY(read_text(*require, 32));
   }
   if (const auto runtimes = TRY(at.given("runtimes"))) {
     key.grant.runtimes = TRY(words(*runtimes));

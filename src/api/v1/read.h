@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "api/common/body.h"
+#include "api/common/creation.h"
 #include "base/units.h"
 #include "image/manifest.h"
 #include "json/reader.h"
@@ -16,30 +18,10 @@
 
 namespace brig::api::v1 {
 
-inline constexpr std::size_t kBodyMax = std::size_t{1} << 20;  ///< of a JSON body
-/// The largest `limits.output`: an answer that holds the output of a command is made in memory.
-inline constexpr Bytes kOutputMost{std::uint64_t{16} << 20};
-inline constexpr std::size_t kMetadataMax = 64;             ///< names of one sandbox
-inline constexpr std::size_t kMetadataTextMax = 4096;       ///< bytes of one name or value
-inline constexpr std::size_t kMetadataBytesMax = 16 << 10;  ///< of all: they are kept when the sandbox has ended
-
-/// The JSON object that a body is, of at most kBodyMax bytes; an empty body is {}.
-Result<json::Value> parse_object(std::string_view body);
-
-/// Environment variables: {"NAME": "value", …}, or ["NAME=value", …].
-Result<std::vector<policy::Variable>> read_variables(const json::Reader& at);
-/// A sandbox's metadata, {"name": "value", …}, within the bounds above.
-Result<std::vector<policy::Variable>> read_metadata(const json::Reader& at);
-
 /// POST /v1/sandboxes. An empty body is {}.
-struct CreateBody {
-  sandboxes::CreateRequest request;
-  std::string snapshot_id;
-  bool is_dry_run = false;  ///< say whether it would be made, and how weak; make nothing
-};
 /// `defaults` are the template's: below what the body asks for, above a preset or the daemon's own.
-Result<CreateBody> read_create(std::string_view body, const sandboxes::Options& options,
-                               const image::Defaults& defaults = {});
+Result<Wish> read_create(std::string_view body, const sandboxes::Options& options,
+                         const image::Defaults& defaults = {});
 
 /// POST …/exec. `cmd` is a shell's line, `argv` a program and its arguments; one of them. Without `timeout_seconds` the
 /// command has `default_timeout`, or no limit if it is none.

@@ -1,11 +1,10 @@
 #include <boost/json/value.hpp>
 
+#include "api/common/query.h"
 #include "api/v1/api.h"
-#include "api/v1/query.h"
 #include "api/v1/read.h"
 #include "api/v1/render.h"
 #include "json/json.h"
-#include "policy/parse.h"
 #include "service/report.h"
 #include "store/ids.h"
 
@@ -87,50 +86,18 @@ void Api::add_sandbox_routes(http::Router& router) {
   router.add("GET /v1/sandboxes/{id}/metrics", "sandbox_metrics", [this](http::Exchange& e) { return metrics(e); });
 }
 
-Result<Api::Wish> Api::read_wish(const Caller& caller, const std::string& body, const std::string& request_id) {
-  CreateBody wanted = TRY(read_create(body, sandboxes_.options()));
-  std::optional<store::Snapshot> snapshot;
-  sandboxes::Options options = sandboxes_.options();
-  if (!wanted.snapshot_id.empty()) {
-    // What is not asked for is as it was in the sandbox that the snapshot is of.
-    snapshot = TRY(snapshots_.find(caller.key, wanted.snapshot_id));
-    auto allowed = std::move(options.defaults.libraries.allow);
-    options.defaults = TRY(policy::parse_policy(snapshot->policy, "the snapshot's policy"));
-    options.defaults.libraries.allow = std::move(allowed);
-  }
-  const std::string& name = snapshot ? snapshot->template_name : wanted.request.template_name;
-  ChosenTemplate prepared = TRY(prepare_template(name, caller));
-  const std::string folder = prepared.defaults.working_folder;
-  if (snapshot) prepared.defaults = {};  // they are in its policy
-  wanted = TRY(read_create(body, options, prepared.defaults));
-  wanted.request.template_name = prepared.name;
-  wanted.request.working_folder = folder;
-  wanted.request.policy.require = std::max(wanted.request.policy.require, floor_of(caller.key));
-  wanted.request.request_id = request_id;
-  return Wish{.request = std::move(wanted.request), .snapshot = std::move(snapshot), .is_dry_run = wanted.is_dry_run};
-}
-
-Task<sandboxes::Created> Api::fulfil(Caller caller, Wish wish) {
-  auto creating = wish.snapshot ? snapshots_.create(std::move(caller.key), std::move(wish.request), *wish.snapshot)
-                                : sandboxes_.create(std::move(caller.key), std::move(wish.request));
-  co_return co_await std::move(creating);
-}
-
-Task<sandboxes::Created> Api::create_for(Caller caller, std::string body, std::string request_id) {
-  CO_TRY(Wish wish, read_wish(caller, body, request_id));
-  if (wish.is_dry_run) co_return Error(Code::kInvalidArgument, "$.dry_run: nothing would be made");
-  co_return co_await fulfil(std::move(caller), std::move(wish));
-}
-
 Task<http::Reply> Api::make(Caller caller, std::string body, std::string request_id) {
-  CO_TRY(Wish wish, read_wish(caller, body, request_id));
-  if (wish.is_dry_run) {
-    CO_TRY(const auto foreseen, sandboxes_.foresee(caller.key, wish.request));
+  const ReadWish read = [&](const sandboxes::Options& options, const image::Defaults& defaults) {
+    return read_create(body, options, defaults);
+  };
+  CO_TRY(Creation::Order order, creation_.order(caller, read, request_id));
+  if (order.is_dry_run) {
+    CO_TRY(const auto foreseen, sandboxes_.foresee(caller.key, order.request));
     const bj::object object{{"weaknesses", bj::array(foreseen.weaknesses.begin(), foreseen.weaknesses.end())},
                             {"may_pause", foreseen.capabilities.may_pause}};
     co_return http::Reply{.status = 200, .headers = {{"Content-Type", "application/json"}}, .body = text_of(object)};
   }
-  CO_TRY(const sandboxes::Created created, co_await fulfil(std::move(caller), std::move(wish)));
+  CO_TRY(const sandboxes::Created created, co_await creation_.carry_out(std::move(caller), std::move(order)));
   bj::object object = to_json(*created.sandbox);
   object["boot_ms"] = created.duration.count();
   object["boot_mode"] = created.boot == sandboxes::Boot::kPool ? "pool" : "cold";

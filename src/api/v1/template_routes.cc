@@ -85,17 +85,10 @@ void Api::add_template_routes(http::Router& router) {
              [this](http::Exchange& e) { return template_prompt(e); });
 }
 
-Result<std::vector<image::Listed>> Api::known_templates(const store::Key& key) const {
-  if (!templates_) return std::vector<image::Listed>();
-  auto all = TRY(templates_->list());
-  std::erase_if(all, [&](const image::Listed& one) { return !image::may_see(one.manifest, key.id); });
-  return all;
-}
-
 Task<> Api::list_templates(http::Exchange& exchange) {
   CO_TRY(const Caller caller, this->caller(exchange));
   const policy::Policy& defaults = sandboxes_.options().defaults;
-  CO_TRY(const std::vector<image::Listed> known, known_templates(caller.key));
+  CO_TRY(const std::vector<image::Listed> known, creation_.known_templates(caller.key));
   bj::array items{host_template(defaults)};
   for (const image::Listed& one : known) items.push_back(image_template(one, defaults));
   for (bj::value& item : items) item.as_object()["allowed"] = may_use(caller.key, item.at("name").as_string());
@@ -111,7 +104,7 @@ Task<> Api::get_template(http::Exchange& exchange) {
   if (name == image::kHostName) {
     object = host_template(defaults);
   } else {
-    CO_TRY(const std::vector<image::Listed> known, known_templates(caller.key));
+    CO_TRY(const std::vector<image::Listed> known, creation_.known_templates(caller.key));
     const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });
     if (found == known.end()) co_return no_template(name);
     object = image_template(*found, defaults);
@@ -120,29 +113,11 @@ Task<> Api::get_template(http::Exchange& exchange) {
   co_return co_await exchange.send_json(200, text_of(object));
 }
 
-Result<std::string> Api::prompt_of(const store::Key& key, std::string_view name,
-                                   std::optional<policy::Policy> policy) const {
-  const policy::Policy& defaults = sandboxes_.options().defaults;
-  if (name == image::kHostName) return image::prompt(policy ? *policy : defaults, image::host_offers());
-  const std::vector<image::Listed> known = TRY(known_templates(key));
-  const auto found = std::ranges::find(known, name, [](const image::Listed& one) { return one.manifest.name; });
-  if (found == known.end()) return no_template(name);
-  if (!policy) policy = TRY(image::apply_defaults(defaults, found->manifest.defaults));
-  return image::prompt(*policy, image::offers_of(found->manifest));
-}
-
 /// Of a sandbox that asks for nothing else: whoever gives limits of their own says so to the model themselves.
 Task<> Api::template_prompt(http::Exchange& exchange) {
   CO_TRY(const Caller caller, this->caller(exchange));
-  CO_TRY(std::string text, prompt_of(caller.key, exchange.parameter("name"), {}));
+  CO_TRY(std::string text, creation_.prompt_of(caller.key, exchange.parameter("name"), {}));
   co_return co_await exchange.send(200, {{"Content-Type", "text/markdown; charset=utf-8"}}, std::move(text));
-}
-
-Result<ChosenTemplate> Api::prepare_template(const std::string& name, const Caller& caller) const {
-  // The default of PandaStack's clients, if there is nothing of that name.
-  static constexpr std::array<std::string_view, 1> kAliases{"ubuntu-24.04"};
-  return choose_template(templates_, caller.key, name,
-                         std::span(kAliases).first(caller.dialect == Dialect::kPandaStack ? 1 : 0));
 }
 
 }  // namespace brig::api::v1

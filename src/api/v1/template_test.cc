@@ -6,7 +6,7 @@
 
 #include <boost/json/value.hpp>
 
-#include "api/testing/fixture.h"
+#include "api/common/testing/fixture.h"
 #include "api/v1/api.h"
 #include "api/v1/build_routes.h"
 #include "json/json.h"
@@ -40,8 +40,9 @@ class TemplateTest : public testing::ServiceFixture {
       return runtime::RootImage{.name = name, .digest = found.manifest.digest, .file = found.file};
     };
     open();
-    api_ = std::make_unique<Api>(*sandboxes_, *snapshots_, *store_, wall_now,
-                                 Ports{.domain = "localhost", .signer = PreviewSigner("secret")}, catalog_);
+    creation_ = std::make_unique<Creation>(*sandboxes_, *snapshots_, catalog_);
+    api_ = std::make_unique<Api>(*sandboxes_, *snapshots_, *creation_, *store_, wall_now,
+                                 Ports{.domain = "localhost", .signer = PreviewSigner("secret")});
     api_->add_to(router_);
     build_routes_.add_to(router_);
     key_ = *store_->keys().make({.label = "one"}, wall_now());
@@ -87,6 +88,7 @@ class TemplateTest : public testing::ServiceFixture {
   [[nodiscard]] std::string as_panda() const { return "pds_" + key_.text.substr(key_.text.find('_') + 1); }
 
   image::Catalog catalog_{*HostPath::parse(folder_.path() + "/t")};
+  std::unique_ptr<Creation> creation_;
   std::unique_ptr<Api> api_;
   builds::Builds builds_{{},       {.connect = {}, .why_not = "not here", .uploads = spool_.ref()},
                          catalog_, rig_.io.get_executor(),

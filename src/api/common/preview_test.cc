@@ -1,8 +1,8 @@
-#include "api/v1/preview.h"
+#include "api/common/preview.h"
 
 #include <gtest/gtest.h>
 
-namespace brig::api::v1 {
+namespace brig::api {
 namespace {
 
 const std::string kId = "abcdefghjkmnpqrstuvw";
@@ -86,4 +86,4 @@ TEST(Preview, AGuestsCookieIsItsOwnHostsAlone) {
 }
 
 }  // namespace
-}  // namespace brig::api::v1
+}  // namespace brig::api

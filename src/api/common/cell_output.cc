@@ -1,10 +1,10 @@
-#include "api/v1/cell_output.h"
+#include "api/common/cell_output.h"
 
 #include <utility>
 
 #include "service/results.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 
 using Kind = sandboxes::CellEvent::Kind;
 
@@ -38,4 +38,4 @@ Task<> collect(sandboxes::Context::Run& run, CellOutput& all) {
   }
 }
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

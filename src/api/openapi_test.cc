@@ -6,21 +6,21 @@
 
 #include <boost/json/value.hpp>
 
+#include "api/common/testing/fixture.h"
 #include "api/mcp/mcp.h"
 #include "api/ops/ops.h"
-#include "api/testing/fixture.h"
 #include "api/v1/api.h"
 #include "api/v1/build_routes.h"
 #include "json/json.h"
 
-namespace brig::api::ops {
+namespace brig::api {
 namespace {
 
 namespace bj = boost::json;
 using ::testing::ElementsAreArray;
 
 bj::object document() {
-  const auto value = json::parse(openapi(), {.max_bytes = std::size_t{1} << 22, .max_depth = 64});
+  const auto value = json::parse(ops::openapi(), {.max_bytes = std::size_t{1} << 22, .max_depth = 64});
   EXPECT_TRUE(value.has_value()) << value.error().message();
   return value ? value->as_object() : bj::object();
 }
@@ -47,11 +47,12 @@ class OpenApi : public testing::ServiceFixture {
  protected:
   OpenApi() {
     open();
-    api_ = std::make_unique<v1::Api>(*sandboxes_, *snapshots_, *store_, wall_now,
-                                     v1::Ports{.domain = "localhost", .signer = v1::PreviewSigner("secret")});
-    ops_ =
-        std::make_unique<Ops>(*sandboxes_, *store_, metrics_, journal_, [] { return http::ServerFigures(); }, wall_now);
-    mcp_ = std::make_unique<mcp::Mcp>(*sandboxes_, *api_, *store_, wall_now, std::vector<std::string>(),
+    creation_ = std::make_unique<Creation>(*sandboxes_, *snapshots_, std::nullopt);
+    api_ = std::make_unique<v1::Api>(*sandboxes_, *snapshots_, *creation_, *store_, wall_now,
+                                     v1::Ports{.domain = "localhost", .signer = PreviewSigner("secret")});
+    ops_ = std::make_unique<ops::Ops>(
+        *sandboxes_, *store_, metrics_, journal_, [] { return http::ServerFigures(); }, wall_now);
+    mcp_ = std::make_unique<mcp::Mcp>(*sandboxes_, *creation_, *store_, wall_now, std::vector<std::string>(),
                                       rig_.io.get_executor());
     api_->add_to(router_);
     build_routes_.add_to(router_);
@@ -59,8 +60,9 @@ class OpenApi : public testing::ServiceFixture {
     ops_->add_to(router_);
   }
 
-  Metrics metrics_;
-  Journal journal_{*store_, rig_.io.get_executor(), wall_now};
+  ops::Metrics metrics_;
+  ops::Journal journal_{*store_, rig_.io.get_executor(), wall_now};
+  std::unique_ptr<Creation> creation_;
   std::unique_ptr<v1::Api> api_;
   image::Catalog catalog_{*HostPath::parse(folder_.path())};
   builds::Builds builds_{{},       {.connect = {}, .why_not = "not here", .uploads = spool_.ref()},
@@ -68,7 +70,7 @@ class OpenApi : public testing::ServiceFixture {
                          wall_now, [](const builds::Happening&) {}};
   v1::BuildRoutes build_routes_{builds_, catalog_, *store_, wall_now};
   std::unique_ptr<mcp::Mcp> mcp_;
-  std::unique_ptr<Ops> ops_;
+  std::unique_ptr<ops::Ops> ops_;
 };
 
 TEST_F(OpenApi, HasTheRoutesAndNoOthers) {
@@ -146,4 +148,4 @@ TEST_F(OpenApi, IsOfThisVersion) {
 }
 
 }  // namespace
-}  // namespace brig::api::ops
+}  // namespace brig::api

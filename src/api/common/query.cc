@@ -1,8 +1,8 @@
-#include "api/v1/query.h"
+#include "api/common/query.h"
 
 #include "base/number.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 
 Result<GuestPath> path_of(const http::Exchange& exchange) {
   const std::string* text = exchange.target().find("path");
@@ -23,4 +23,4 @@ Result<std::uint64_t> number_of(const http::Exchange& exchange, std::string_view
   return *number;
 }
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

@@ -7,7 +7,7 @@
 #include "policy/policy.h"
 #include "store/store.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 
 /// The spelling of errors and of some answers that a client expects.
 enum class Dialect : std::uint8_t {
@@ -31,4 +31,4 @@ policy::Boundary floor_of(const store::Key& key);
 /// Whether an Error is find_caller's: 401 rather than 403.
 inline constexpr std::string_view kUnauthenticated = "unauthenticated: ";
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

@@ -13,7 +13,7 @@
 #include "base/result.h"
 #include "base/wall_time.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 
 inline constexpr std::string_view kPreviewName = "brig_preview";
 
@@ -57,4 +57,4 @@ std::string without_cookie(std::string_view field, std::string_view name);
 /// it would replace our own.
 std::optional<std::string> tame_cookie(std::string_view field);
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

@@ -1,4 +1,4 @@
-#include "api/v1/proxy.h"
+#include "api/common/proxy.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "api/v1/preview.h"
+#include "api/common/preview.h"
 #include "async/notifier.h"
 #include "async/timer.h"
 #include "base/buffer.h"
@@ -16,7 +16,7 @@
 #include "http/client.h"
 #include "store/ids.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 namespace {
 
 using std::string_view_literals::operator""sv;
@@ -272,4 +272,4 @@ Task<> pass_on(http::Exchange& exchange, Passage passage) {
   co_return co_await http::tunnel(*stream, (*answer)->take_over());
 }
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

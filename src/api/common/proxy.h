@@ -12,7 +12,7 @@
 #include "http/exchange.h"
 #include "sandboxes/sandbox.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 
 /// The reply for a server inside that does not answer: 502, in the spelling of whoever asks.
 using Refuse = std::function<http::Reply(const http::Exchange&, std::string_view code, std::string_view sentence)>;
@@ -31,4 +31,4 @@ struct Passage {
 /// 502 with a sentence if nothing listens there, or what does speaks no HTTP.
 Task<> pass_on(http::Exchange& exchange, Passage passage);
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

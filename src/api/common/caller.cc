@@ -1,6 +1,6 @@
-#include "api/v1/caller.h"
+#include "api/common/caller.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 namespace {
 
 Error refused(std::string_view why) { return {Code::kDenied, std::string(kUnauthenticated) + std::string(why)}; }
@@ -45,4 +45,4 @@ Result<Caller> find_caller(const http::Exchange& exchange, store::Store& store, 
                 .dialect = presented.starts_with("pds_") ? Dialect::kPandaStack : Dialect::kBrig};
 }
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

@@ -1,4 +1,4 @@
-#include "api/v1/preview.h"
+#include "api/common/preview.h"
 
 #include <openssl/crypto.h>
 
@@ -8,7 +8,7 @@
 #include "http/target.h"
 #include "store/ids.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 namespace {
 
 constexpr std::size_t kExpiryDigits = 12;  // until the year 33658
@@ -127,4 +127,4 @@ std::optional<std::string> tame_cookie(std::string_view field) {
   return tame;
 }
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

@@ -8,7 +8,7 @@
 #include "sandboxes/context.h"
 #include "service/capture.h"
 
-namespace brig::api::v1 {
+namespace brig::api {
 
 struct CellOutput {
   /// `most`: bytes that are kept of each stream.
@@ -31,4 +31,4 @@ struct CellOutput {
 /// Until the cell's end. Both outlive the task.
 Task<> collect(sandboxes::Context::Run& run, CellOutput& all);
 
-}  // namespace brig::api::v1
+}  // namespace brig::api

@@ -17,7 +17,7 @@
 #include "lines.h"
 #include "reach.h"
 #include "sandbox_request.h"
-#include "service/cell_lines.h"
+#include "service/cell_splitter.h"
 #include "service/kernel.h"
 
 namespace brig::client {
@@ -83,7 +83,7 @@ class Repl {
   Task<> run(std::string cell);
 
   Cells& cells_;
-  service::CellLines lines_;
+  service::CellSplitter lines_;
   Prompt prompt_;
   asio::signal_set signals_;
   std::optional<double> timeout_;

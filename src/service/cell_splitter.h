@@ -1,5 +1,5 @@
 #pragma once
-/// CellLines: from lines, as they are typed or come out of a pipe, to cells that a kernel can run. Pure.
+/// CellSplitter: from lines, as they are typed or come out of a pipe, to cells that a kernel can run. Pure.
 ///
 /// It knows enough of each language to see that a cell goes on: an open bracket, a text over several lines, a block.
 /// It is no parser: what it takes wrongly, an empty line ends (typed) or the kernel refuses.
@@ -19,10 +19,10 @@ struct OpenEnds {
 };
 OpenEnds open_ends(const Language& language, std::string_view text);
 
-class CellLines {
+class CellSplitter {
  public:
   /// `is_typed`: an empty line ends a block, as at a prompt. Else a line that cannot belong to it does.
-  CellLines(const Language& language, bool is_typed) : language_(&language), is_typed_(is_typed) {}
+  CellSplitter(const Language& language, bool is_typed) : language_(&language), is_typed_(is_typed) {}
 
   /// Takes a line, without its end; the cells that are complete now: none, one, or two.
   std::vector<std::string> take(std::string_view line);

@@ -1,4 +1,4 @@
-#include "service/cell_lines.h"
+#include "service/cell_splitter.h"
 
 #include <gmock/gmock.h>
 
@@ -10,7 +10,7 @@ using ::testing::ElementsAre;
 const Language& language(std::string_view name) { return **find_language(name); }
 
 std::vector<std::string> cells_of(std::string_view name, bool is_typed, std::string_view text) {
-  CellLines lines(language(name), is_typed);
+  CellSplitter lines(language(name), is_typed);
   std::vector<std::string> cells;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -21,7 +21,7 @@ std::vector<std::string> cells_of(std::string_view name, bool is_typed, std::str
   return cells;
 }
 
-TEST(CellLines, PythonAtAPrompt) {
+TEST(CellSplitter, PythonAtAPrompt) {
   EXPECT_THAT(cells_of("python", true, "x = 1\n\nx\n"), ElementsAre("x = 1\n", "x\n"));
   EXPECT_THAT(cells_of("python", true, "for i in y:\n  print(i)\n\nx\n"),
               ElementsAre("for i in y:\n  print(i)\n", "x\n"));
@@ -34,7 +34,7 @@ TEST(CellLines, PythonAtAPrompt) {
   EXPECT_THAT(cells_of("python", true, "def f():\n"), ElementsAre("rest: def f():\n"));
 }
 
-TEST(CellLines, PythonFromAPipe) {
+TEST(CellSplitter, PythonFromAPipe) {
   EXPECT_THAT(cells_of("python", false, "def f():\n  a = 1\n\n  return a\nf()\n"),
               ElementsAre("def f():\n  a = 1\n\n  return a\n", "f()\n"));
   EXPECT_THAT(cells_of("python", false, "if x:\n  a()\nelse:\n  b()\nc()\n"),
@@ -44,7 +44,7 @@ TEST(CellLines, PythonFromAPipe) {
   EXPECT_THAT(cells_of("python", false, "%%bash\nls\npwd\n"), ElementsAre("rest: %%bash\nls\npwd\n"));
 }
 
-TEST(CellLines, JavaScript) {
+TEST(CellSplitter, JavaScript) {
   EXPECT_THAT(cells_of("javascript", true, "const x = {\n a: 1\n}\nx\n"),
               ElementsAre("const x = {\n a: 1\n}\n", "x\n"));
   EXPECT_THAT(cells_of("javascript", true, "`a {\n`\n"), ElementsAre("`a {\n`\n"));
@@ -53,7 +53,7 @@ TEST(CellLines, JavaScript) {
               ElementsAre("if (x) {\n}\nelse {\n}\n", "y\n"));
 }
 
-TEST(CellLines, Bash) {
+TEST(CellSplitter, Bash) {
   EXPECT_THAT(cells_of("bash", true, "x=1\necho $x\n"), ElementsAre("x=1\n", "echo $x\n"));
   EXPECT_THAT(cells_of("bash", true, "for i in 1 2\ndo echo $i\ndone\necho if\n"),
               ElementsAre("for i in 1 2\ndo echo $i\ndone\n", "echo if\n"));
@@ -66,8 +66,8 @@ TEST(CellLines, Bash) {
   EXPECT_THAT(cells_of("bash", true, "if true; then ls; fi\nls\n"), ElementsAre("if true; then ls; fi\n", "ls\n"));
 }
 
-TEST(CellLines, WhatWasBegunCanBeDropped) {
-  CellLines lines(language("python"), true);
+TEST(CellSplitter, WhatWasBegunCanBeDropped) {
+  CellSplitter lines(language("python"), true);
   EXPECT_TRUE(lines.take("f(").empty());
   EXPECT_TRUE(lines.is_open());
   lines.drop();

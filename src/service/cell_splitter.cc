@@ -1,4 +1,4 @@
-#include "service/cell_lines.h"
+#include "service/cell_splitter.h"
 
 #include <algorithm>
 #include <array>
@@ -182,7 +182,7 @@ OpenEnds open_ends(const Language& language, std::string_view text) {
 }
 
 /// Whether `line` can belong to the block before it.
-bool CellLines::continues(std::string_view line) const {
+bool CellSplitter::continues(std::string_view line) const {
   if (language_->name == "python") {
     constexpr std::array<std::string_view, 5> kMore{"else", "elif", "except", "finally", "case"};
     if (text_.starts_with("%%") || line.starts_with(' ') || line.starts_with('\t') || line.starts_with('#'))
@@ -199,7 +199,7 @@ bool CellLines::continues(std::string_view line) const {
   return is_one_of(first_word(line), kMore) || line.starts_with('.') || line.starts_with('}');
 }
 
-std::vector<std::string> CellLines::take(std::string_view line) {
+std::vector<std::string> CellSplitter::take(std::string_view line) {
   std::vector<std::string> cells;
   const OpenEnds before = open_ends(*language_, text_);
   if (!text_.empty() && !before.is_inside) {
@@ -217,7 +217,7 @@ std::vector<std::string> CellLines::take(std::string_view line) {
   return cells;
 }
 
-std::optional<std::string> CellLines::finish() {
+std::optional<std::string> CellSplitter::finish() {
   std::string rest = std::exchange(text_, {});
   if (is_blank(rest)) return {};
   return rest;

@@ -12,7 +12,7 @@
 #include "runtime/ending.h"
 #include "runtime/judge.h"
 #include "runtime/walls.h"
-#include "sandboxes/context.h"
+#include "sandboxes/contexts/context.h"
 #include "service/capture.h"
 #include "service/copies.h"
 #include "service/run.h"

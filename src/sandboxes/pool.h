@@ -19,7 +19,7 @@
 #include "guest/session.h"
 #include "policy/policy.h"
 #include "runtime/runtime.h"
-#include "sandboxes/zygote.h"
+#include "sandboxes/contexts/zygote.h"
 
 namespace brig::sandboxes {
 

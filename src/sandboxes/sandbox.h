@@ -18,9 +18,9 @@
 #include "policy/policy.h"
 #include "runtime/runtime.h"
 #include "sandboxes/command.h"
-#include "sandboxes/context.h"
+#include "sandboxes/contexts/context.h"
+#include "sandboxes/contexts/zygote.h"
 #include "sandboxes/lifecycle.h"
-#include "sandboxes/zygote.h"
 
 namespace brig::sandboxes {
 

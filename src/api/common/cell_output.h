@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "async/task.h"
-#include "sandboxes/context.h"
+#include "sandboxes/contexts/context.h"
 #include "service/capture.h"
 
 namespace brig::api {

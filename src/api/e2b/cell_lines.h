@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "base/wall_time.h"
-#include "sandboxes/context.h"
+#include "sandboxes/contexts/context.h"
 #include "service/kernel.h"
 
 namespace brig::api::e2b {

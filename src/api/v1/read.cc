@@ -14,8 +14,8 @@
 #include "policy/schema.h"
 #include "policy/scratch.h"
 #include "policy/validate.h"
+#include "sandboxes/contexts/zygote.h"
 #include "sandboxes/snapshots.h"
-#include "sandboxes/zygote.h"
 #include "service/run.h"
 
 namespace brig::api::v1 {

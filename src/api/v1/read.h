@@ -13,7 +13,7 @@
 #include "json/reader.h"
 #include "policy/policy.h"
 #include "sandboxes/command.h"
-#include "sandboxes/context.h"
+#include "sandboxes/contexts/context.h"
 #include "sandboxes/sandboxes.h"
 
 namespace brig::api::v1 {

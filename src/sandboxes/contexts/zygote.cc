@@ -1,4 +1,4 @@
-#include "sandboxes/zygote.h"
+#include "sandboxes/contexts/zygote.h"
 
 #include <algorithm>
 #include <utility>

@@ -18,7 +18,7 @@
 #include "async/task_group.h"
 #include "guest/session.h"
 #include "runtime/judge.h"
-#include "sandboxes/zygote.h"
+#include "sandboxes/contexts/zygote.h"
 #include "service/kernel.h"
 
 namespace brig::sandboxes {

@@ -1,4 +1,4 @@
-#include "sandboxes/context.h"
+#include "sandboxes/contexts/context.h"
 
 #include <algorithm>
 #include <array>

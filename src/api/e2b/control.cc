@@ -174,7 +174,7 @@ Task<std::shared_ptr<Sandbox>> Control::make(Caller caller, CreateBody wanted, s
   request.policy.require = std::max(request.policy.require, floor_of(caller.key));
   wanted.life.template_id = wanted.template_id;
   CO_TRY_VOID(sandboxes::expect_ttl(options, wanted.life.timeout).context("$.timeout"));
-  request.lifespan = {.ttl = lives_.ttl_of(wanted.life), .idle = {}};
+  request.lifespan = lives_.lifespan_of(wanted.life);
   if (wanted.life.pauses) {
     CO_TRY(const auto foreseen, sandboxes_.foresee(caller.key, request));
     if (!foreseen.capabilities.may_pause)

@@ -83,7 +83,6 @@ Task<> Control::fork(http::Exchange& exchange) {
   Life life = lives_.of(*found.sandbox);
   life.timeout = wanted.timeout;
   life.samples.clear();
-  life.pause_at.reset();
   bj::array items;
   for (std::size_t left = wanted.count; left > 0;) {
     const std::size_t count = next_batch(left);

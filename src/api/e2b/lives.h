@@ -1,11 +1,10 @@
 #pragma once
-/// Lives: what E2B's clients say of a sandbox and Brig's sandboxes know nothing of: that it is paused instead of ended
-/// when its time is over, that it wakes by itself, and who may reach its ports.
+/// Lives: what E2B's clients say of a sandbox and Brig's sandboxes know nothing of: that it wakes by itself, and who
+/// may reach its ports. When it is paused or ends is sandboxes::TimedPauses' business; what is here is what was asked
+/// for.
 ///
 /// Kept in memory, by the sandbox's id: no sandbox outlives the daemon. One that was made otherwise has the defaults of
-/// Life once somebody connects to it or speaks of its network, and no public ports
-/// until they say so. A paused one costs memory until it ends: it is kept for the
-/// longest time-to-live that the daemon gives.
+/// Life once somebody connects to it or speaks of its network, and no public ports until they say so.
 #include <deque>
 #include <map>
 #include <memory>
@@ -13,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "async/notifier.h"
-#include "async/task_group.h"
+#include "async/task.h"
 #include "sandboxes/sandboxes.h"
+#include "sandboxes/timed_pauses.h"
 
 namespace brig::api::e2b {
 
@@ -41,7 +40,6 @@ struct Life {
   std::string template_id;        ///< as it was asked for; empty: as the sandbox has it
   Network network;
   std::deque<Sample> samples = {};
-  std::optional<WallTime> pause_at = {};  ///< of one that pauses and runs
 };
 
 /// Of a sandbox that was made through another door: nobody has said that its ports are public.
@@ -51,11 +49,11 @@ class Lives {
  public:
   /// References outlive it.
   Lives(sandboxes::Sandboxes& sandboxes, asio::any_io_executor executor, WallClock clock)
-      : sandboxes_(sandboxes), executor_(executor), clock_(std::move(clock)), tasks_(executor) {}
+      : pauses_(sandboxes, std::move(executor), std::move(clock)) {}
   Lives(const Lives&) = delete;
   Lives& operator=(const Lives&) = delete;
 
-  /// From now on `life` is the sandbox's, whose own time-to-live is life.timeout already.
+  /// From now on `life` is the sandbox's, which has lifespan_of(life) already.
   void begin(std::shared_ptr<sandboxes::Sandbox> sandbox, Life life);
   /// Null for one that nobody came to through E2B's door, and that has the defaults.
   [[nodiscard]] Life* find(std::string_view id);
@@ -66,33 +64,32 @@ class Lives {
   /// The ids of those that have one, and live.
   [[nodiscard]] std::vector<std::string> ids() const;
 
-  /// The time-to-live that lets Brig's own deadline come after ours.
-  [[nodiscard]] Milliseconds ttl_of(const Life& life) const;
-  /// When it ends or is paused by itself; of a paused one, when it is given up.
-  [[nodiscard]] std::optional<WallTime> end_of(const sandboxes::Sandbox& sandbox);
+  /// As TimedPauses has them.
+  [[nodiscard]] sandboxes::Lifespan lifespan_of(const Life& life) const {
+    return pauses_.lifespan_of(life.timeout, life.pauses);
+  }
+  [[nodiscard]] std::optional<WallTime> end_of(const sandboxes::Sandbox& sandbox) const {
+    return pauses_.end_of(sandbox);
+  }
 
   /// Its time is over so long from now; with `is_extending` never earlier than before.
   Task<> set_timeout(std::shared_ptr<sandboxes::Sandbox> sandbox, Milliseconds timeout, bool is_extending);
   /// kConflict if it is paused already.
-  Task<> pause(std::shared_ptr<sandboxes::Sandbox> sandbox);
+  Task<> pause(std::shared_ptr<sandboxes::Sandbox> sandbox) { return pauses_.pause(std::move(sandbox)); }
   Task<> resume(std::shared_ptr<sandboxes::Sandbox> sandbox, Milliseconds timeout);
 
-  void stop() { tasks_.cancel(); }
+  void stop() { pauses_.stop(); }
 
  private:
   struct Entry {
     Life life;
     std::weak_ptr<sandboxes::Sandbox> sandbox;
-    std::shared_ptr<Notifier> changed;
   };
-  Task<> watch(std::string id);
+  void note_timeout(const sandboxes::Sandbox& sandbox, Milliseconds timeout);
   void forget_ended();
 
-  sandboxes::Sandboxes& sandboxes_;
-  asio::any_io_executor executor_;
-  WallClock clock_;
+  sandboxes::TimedPauses pauses_;
   std::map<std::string, Entry, std::less<>> lives_;
-  TaskGroup tasks_;
 };
 
 }  // namespace brig::api::e2b

@@ -6,7 +6,7 @@
 #include "base/check.h"
 
 using namespace brig;
-using namespace brig::api::v1;
+using namespace brig::api;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const PreviewSigner signer("0123456789abcdef0123456789abcdef");

@@ -125,7 +125,8 @@ class ExecutionError:
 
 @dataclasses.dataclass(frozen=True)
 class Logs:
-    """What a cell printed, in pieces: `"".join(logs.stdout)`. Of more than the sandbox's limits.output_bytes, the first and the last half."""
+    """What a cell printed, in pieces: `"".join(logs.stdout)`. Of more than the sandbox's limits.output_bytes, the first and the last half, and
+    between them a piece that says so: "[… 9000 characters elided …]" on a line of its own."""
 
     stdout: List[str]
     stderr: List[str]

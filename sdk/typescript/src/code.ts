@@ -66,7 +66,7 @@ export type CellStatus = "ok" | "error" | "timeout" | "interrupted" | "exit" | "
 export interface Execution {
   readonly status: CellStatus;
   readonly results: readonly CodeResult[];
-  /** What it printed, in pieces; of more than the sandbox's `limits.output`, the first and the last half. */
+  /** What it printed, in pieces; of more than the sandbox's `limits.output`, the first and the last half, and between them a piece that says so. */
   readonly logs: {
     readonly stdout: readonly string[];
     readonly stderr: readonly string[];
@@ -190,9 +190,13 @@ class Kept {
     }
   }
 
-  /** What was printed at once is one piece, however it was written: they end where lines do, but for the last of a half. */
+  /**
+   * What was printed at once is one piece, however it was written: they end where lines do, but for the last of a half. What is missing
+   * between the halves is said by a piece of its own.
+   */
   pieces(): string[] {
-    return [...wholeLines(this.head), ...wholeLines(this.tail)];
+    const gap = this.elided > 0 ? [`\n[… ${this.elided} characters elided …]\n`] : [];
+    return [...wholeLines(this.head), ...gap, ...wholeLines(this.tail)];
   }
 }
 

@@ -90,10 +90,13 @@ test("a cell is never sent twice", async () => {
   assert.equal(sent, 1);
 });
 
-test("of much output both ends are kept", async () => {
+test("of much output both ends are kept, and what is missing is said between them", async () => {
   await using small = await Sandbox.create({ limits: { output: "10K" } });
   const { logs } = await small.runCode("for n in range(100000): print(n)");
   const text = logs.stdout.join("");
   assert.ok(text.startsWith("0\n1\n") && text.endsWith("99999\n"));
-  assert.deepEqual([text.length, text.length + logs.stdoutElided], [10 << 10, 588_890]);
+  const gap = `\n[… ${logs.stdoutElided} characters elided …]\n`;
+  assert.ok(logs.stdout.includes(gap));
+  const shown = text.length - gap.length;
+  assert.deepEqual([shown, shown + logs.stdoutElided], [10 << 10, 588_890]);
 });

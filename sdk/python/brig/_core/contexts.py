@@ -79,8 +79,10 @@ class Kept:
                 self._tail.appendleft(rest)
 
     def pieces(self) -> List[str]:
-        """What was printed at once is one piece, however it was written: they end where lines do, but for the last of a half."""
-        return whole_lines(self._head) + whole_lines(self._tail)
+        """What was printed at once is one piece, however it was written: they end where lines do, but for the last of a half. What is
+        missing between the halves is said by a piece of its own."""
+        gap = [f"\n[… {self.elided} characters elided …]\n"] if self.elided else []
+        return whole_lines(self._head) + gap + whole_lines(self._tail)
 
 
 def whole_lines(pieces: Iterable[str]) -> List[str]:

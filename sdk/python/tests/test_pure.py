@@ -243,11 +243,14 @@ class Retries(PureCase):
 class Requests(PureCase):
     def test_only_what_was_asked_for_is_sent(self):
         brig.Sandbox.create(client=self.client(SANDBOX))
-        brig.Sandbox.create("t", ttl_seconds=1.5, limits={"memory": "64M"}, require="hardware", client=self.client(SANDBOX))
+        brig.Sandbox.create("t", ttl_seconds=1.5, limits={"memory": "64M"}, require="hardware", libraries=("pandas",), client=self.client(SANDBOX))
         self.assertEqual(
-            self.script.bodies(), [{"template": "t", "ttl_seconds": 1.5, "limits": {"memory": "64M"}, "require": "hardware"}]
+            self.script.bodies(),
+            [{"template": "t", "ttl_seconds": 1.5, "limits": {"memory": "64M"}, "require": "hardware", "libraries": ["pandas"]}],
         )
 
+        with self.assertRaisesRegex(brig.InvalidArgumentError, "libraries: a list of names"):
+            brig.Sandbox.create(libraries="pandas", client=self.client(SANDBOX))
     def test_a_line_and_a_list(self):
         sandbox = self.sandbox(RESULT, RESULT)
         sandbox.exec("ls | wc"), sandbox.exec(["ls", "a b"], cwd="/tmp", env={"A": "b"}, stdin="in", timeout_seconds=2)

@@ -60,6 +60,7 @@ function createBody(options: CreateOptions): Record<string, unknown> {
     require: options.require,
     runtime: options.runtime,
   };
+    libraries: options.libraries,
 }
 
 /**
@@ -91,7 +92,7 @@ export class Sandbox {
 
   /**
    * Makes a sandbox. Repeated after lost answers under one idempotency key, so that there is one sandbox, or none.
-   * `BadRequestError` (an option), `AuthenticationError`, `NotFoundError` (no such template or snapshot), `RateLimitError` (the key's quota),
+   * `BadRequestError` (an option), `AuthenticationError`, `NotFoundError` (no such template, snapshot or library), `RateLimitError` (the key's quota),
    * `UnavailableError` (no room), `UnsupportedError` (this host cannot enforce what is asked for), `NetworkError`.
    */
   static async create(options: CreateOptions = {}): Promise<Sandbox> {

@@ -73,6 +73,8 @@ export interface CreateOptions extends Config {
   require?: "shared-kernel" | "user-space-kernel" | "hardware";
   /** The wall: a name of `Sandbox.runtimes()`, `"auto"` (the strongest that works there) or `"fastest"` (that is good enough; the default). */
   runtime?: string;
+  /** Python packages, by name, that the machine's owner has installed for the template (`brig template lib`). */
+  libraries?: readonly string[];
   /** Two creations with the same key (and the same options) give one sandbox. Default: a new key for each call. */
   idempotencyKey?: string;
   signal?: AbortSignal;

@@ -75,12 +75,13 @@ class AsyncSandbox(AsyncCodeInterpreter):
         policy: Optional[str] = None,
         require: Optional[str] = None,
         runtime: Optional[str] = None,
+        libraries: Optional[Sequence[str]] = None,
         api_url: Optional[str] = None,
         api_key: Optional[str] = None,
         client: Optional[AsyncClient] = None,
     ) -> PendingSandbox:
         """As Sandbox.create(), to be awaited or entered with `async with`."""
-        body = core.create_body(template, ttl_seconds, idle_seconds, persistent, metadata, envs, limits, policy, require, from_snapshot, runtime)
+        body = core.create_body(template, ttl_seconds, idle_seconds, persistent, metadata, envs, limits, policy, require, from_snapshot, runtime, libraries)
         return PendingSandbox(lambda: cls._begin(core.create(body), client, api_url, api_key, owns_sandbox=True))
 
     @classmethod

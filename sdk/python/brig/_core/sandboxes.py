@@ -7,7 +7,7 @@ import uuid
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from urllib.parse import quote
 
-from .._errors import DeadlineError, NotFoundError
+from .._errors import DeadlineError, InvalidArgumentError, NotFoundError
 from .._types import Lifetime, Metrics, PortInfo, Preview, Promotion, RuntimeInfo, SandboxInfo, SnapshotInfo, TemplateInfo
 from .calls import Op, call, text_of
 
@@ -30,7 +30,10 @@ def create_body(
     require: Optional[str],
     from_snapshot: Optional[str] = None,
     runtime: Optional[str] = None,
+    libraries: Optional[Sequence[str]] = None,
 ) -> Dict[str, Any]:
+    if isinstance(libraries, str):
+        raise InvalidArgumentError("libraries: a list of names is expected")
     body: Dict[str, Any] = {}
     optional: Dict[str, Any] = {
         # A snapshot's own, if nothing is said.
@@ -44,6 +47,7 @@ def create_body(
         "policy": policy,
         "require": require,
         "runtime": runtime,
+        "libraries": None if libraries is None else list(libraries),
     }
     body.update((name, value) for name, value in optional.items() if value is not None)
     if persistent:

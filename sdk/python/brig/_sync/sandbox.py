@@ -55,6 +55,7 @@ class Sandbox(CodeInterpreter):
         policy: Optional[str] = None,
         require: Optional[str] = None,
         runtime: Optional[str] = None,
+        libraries: Optional[Sequence[str]] = None,
         api_url: Optional[str] = None,
         api_key: Optional[str] = None,
         client: Optional[Client] = None,
@@ -75,13 +76,14 @@ class Sandbox(CodeInterpreter):
             require: the least boundary that will do: "shared-kernel", "user-space-kernel" or "hardware".
             runtime: the wall: a name of runtimes(), "auto" (the strongest that works there) or "fastest" (that is good enough).
                 Default: the daemon's, "fastest" unless it was told otherwise.
+            libraries: Python packages, by name, that the machine's owner has installed for the template (`brig template lib`).
             api_url, api_key: see Client, which `client` may be, to share connections.
 
         Raises:
-            InvalidArgumentError, NotFoundError (no such template or snapshot), PermissionDeniedError, QuotaError,
+            InvalidArgumentError, NotFoundError (no such template or snapshot; a library that is not installed), PermissionDeniedError, QuotaError,
             UnsupportedError (this host cannot enforce it), UnavailableError (no room).
         """
-        body = core.create_body(template, ttl_seconds, idle_seconds, persistent, metadata, envs, limits, policy, require, from_snapshot, runtime)
+        body = core.create_body(template, ttl_seconds, idle_seconds, persistent, metadata, envs, limits, policy, require, from_snapshot, runtime, libraries)
         return cls._begin(core.create(body), client, api_url, api_key, owns_sandbox=True)
 
     @classmethod

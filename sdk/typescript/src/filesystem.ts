@@ -1,6 +1,6 @@
 import { BrigError } from "./errors.js";
 import type { Transport } from "./transport.js";
-import type { FileContent, FileInfo } from "./types.js";
+import type { FileContent, FileInfo, RequestContent } from "./types.js";
 import { Watch } from "./watch.js";
 import * as wire from "./wire.js";
 
@@ -36,7 +36,7 @@ export class Filesystem {
   async write(path: string, content: FileContent, options: { exclusive?: boolean; signal?: AbortSignal } = {}): Promise<{ path: string; bytes: number }> {
     return this.transport.json("PUT", `${this.sandbox}/fs`, {
       query: { path, exclusive: options.exclusive || undefined },
-      body: content as BodyInit,
+      body: content as RequestContent,
       signal: options.signal,
       idempotent: !options.exclusive && !(content instanceof ReadableStream),
     });
@@ -94,7 +94,7 @@ export class Filesystem {
   async writeTar(path: string, archive: Uint8Array | ReadableStream<Uint8Array> | Blob, options: { signal?: AbortSignal } = {}): Promise<void> {
     await this.transport.done("PUT", `${this.sandbox}/fs/tar`, {
       query: { path },
-      body: archive as BodyInit,
+      body: archive as RequestContent,
       signal: options.signal,
       idempotent: !(archive instanceof ReadableStream),
     });

@@ -1,7 +1,7 @@
 import { ConflictError, NotFoundError, TimeoutError } from "./errors.js";
 import { follow } from "./follow.js";
 import type { Transport } from "./transport.js";
-import type { Offsets, OutputChunk, ProcessInfo, Result } from "./types.js";
+import type { Offsets, OutputChunk, ProcessInfo, RequestContent, Result } from "./types.js";
 import * as wire from "./wire.js";
 
 /** How long the daemon is asked to wait at a time. */
@@ -61,7 +61,7 @@ export class Process {
   /** Returns when the program's side has taken all of it. `ConflictError` if it has ended or its input is closed. Not repeated. */
   async sendStdin(data: string | Uint8Array | ReadableStream<Uint8Array>, options: { close?: boolean; signal?: AbortSignal } = {}): Promise<void> {
     await this.transport.done("POST", `${this.path}/stdin`, {
-      body: data as BodyInit,
+      body: data as RequestContent,
       query: { close: options.close || undefined },
       signal: options.signal,
       idempotent: false,

@@ -1,6 +1,6 @@
 import { BrigError, NotFoundError, TimeoutError } from "./errors.js";
 import { sleep, Transport } from "./transport.js";
-import type { Config, TemplateBuild, TemplateOptions } from "./types.js";
+import type { Config, RequestContent, TemplateBuild, TemplateOptions } from "./types.js";
 import * as wire from "./wire.js";
 
 const lookEveryMs = 200;
@@ -26,7 +26,7 @@ export const Template = {
   },
 
   /** The same of an archive: an OCI layout as a tar, a `docker save` archive (`image`: which of several) or a tar of files. */
-  async import(name: string, archive: BodyInit, options: Config & { image?: string } = {}): Promise<TemplateBuild> {
+  async import(name: string, archive: RequestContent, options: Config & { image?: string } = {}): Promise<TemplateBuild> {
     const query = { name, image: options.image };
     return wire.templateBuild(await new Transport(options).json("POST", "/v1/templates/import", { query, body: archive }));
   },

@@ -1,6 +1,6 @@
 /// Requests: where they go, who asks, which are repeated, what an answer means.
 import { ConflictError, errorOf, NetworkError } from "./errors.js";
-import type { Config } from "./types.js";
+import type { Config, RequestContent } from "./types.js";
 
 const defaultUrl = "http://127.0.0.1:2744";
 const repeatable = new Set([429, 502, 503, 504]);
@@ -8,7 +8,7 @@ const repeatable = new Set([429, 502, 503, 504]);
 export interface Request {
   query?: Record<string, string | number | boolean | undefined>;
   json?: unknown;
-  body?: BodyInit;
+  body?: RequestContent;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   /** Doing it twice is doing it once. Default: GET and DELETE. A body that is a stream cannot be sent twice. */

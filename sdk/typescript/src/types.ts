@@ -322,6 +322,9 @@ export interface FileInfo {
 
 export type FileContent = string | Uint8Array | ReadableStream<Uint8Array> | Blob;
 
+/** What a request can carry: the DOM's `BodyInit`, in names that Node has as well. */
+export type RequestContent = string | Uint8Array<ArrayBuffer> | ArrayBuffer | ReadableStream<Uint8Array> | Blob | FormData | URLSearchParams;
+
 export interface TerminalOptions {
   /** Default 24. */
   rows?: number;

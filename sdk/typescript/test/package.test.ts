@@ -29,12 +29,29 @@ test("the package has what it needs and nothing else, and depends on nothing", a
   assert.deepEqual(await readdir(join(folder, "node_modules/@brig")), ["sdk"]);
 });
 
+test("its types need no DOM", async () => {
+  await nodeTypes();
+  const program = 'import { Sandbox, Template } from "@brig/sdk";\nexport const made = [Sandbox.create({ libraries: ["pandas"] }), Template.import("x", new Uint8Array(1))];\n';
+  await writeFile(join(folder, "plain.ts"), program);
+  await compile("plain", "ES2022");
+});
+
+/** What a user of Node has installed beside it. */
+async function nodeTypes(): Promise<void> {
+  for (const name of ["@types", "undici-types"]) await cp(join(here, "node_modules", name), join(folder, "node_modules", name), { recursive: true });
+}
+
+/** With every declaration looked at; the error says what the compiler said. */
+async function compile(name: string, lib: string): Promise<void> {
+  const flags = ["--target", "ES2022", "--module", "NodeNext", "--lib", lib, "--types", "node", "--strict", "--skipLibCheck", "false"];
+  const ran = run(process.execPath, [join(here, "node_modules/typescript/bin/tsc"), ...flags, `${name}.ts`], { cwd: folder });
+  await ran.catch((error: { stdout: string }) => assert.fail(error.stdout));
+}
+
 /** Compiles a program as a user would, runs it and returns what it printed. */
 async function runs(name: string): Promise<string> {
-  await cp(join(here, "node_modules/@types"), join(folder, "node_modules/@types"), { recursive: true });
-  await cp(join(here, "node_modules/undici-types"), join(folder, "node_modules/undici-types"), { recursive: true });
-  const flags = ["--target", "ES2022", "--module", "NodeNext", "--lib", "ES2022,ESNext.Disposable,DOM", "--types", "node", "--strict"];
-  await run(process.execPath, [join(here, "node_modules/typescript/bin/tsc"), ...flags, `${name}.ts`], { cwd: folder });
+  await nodeTypes();
+  await compile(name, "ES2022,ESNext.Disposable,DOM");
   return (await run(process.execPath, [`${name}.js`], { cwd: folder })).stdout;
 }
 

@@ -123,4 +123,7 @@ def error_from(status: int, body: bytes, request_id: Optional[str]) -> BrigError
         request_id = str(said.get("request_id") or request_id or "") or None
     except (ValueError, KeyError, TypeError):
         message = body[:200].decode(errors="replace").strip()
-    return kind(message or f"HTTP status {status}", status=status, code=code, request_id=request_id)
+    message = message or f"HTTP status {status}"
+    if status == 401:
+        message += " (set BRIG_API_KEY, or give api_key)"
+    return kind(message, status=status, code=code, request_id=request_id)

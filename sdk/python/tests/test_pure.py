@@ -148,7 +148,8 @@ class Errors(PureCase):
                 self.sandbox(refusal(status)).pause()
             error = caught.exception
             self.assertIs(type(error), kind)
-            self.assertEqual((error.status, error.code, error.message, error.request_id), (status, "some_code", "why", "r-1"))
+            self.assertEqual((error.status, error.code, error.message, error.request_id), (status, "some_code", error.message, "r-1"))
+            self.assertEqual(error.message, "why (set BRIG_API_KEY, or give api_key)" if status == 401 else "why")
 
     def test_an_answer_that_is_not_the_daemons(self):
         with self.assertRaises(brig.ServerError) as caught:
@@ -248,9 +249,9 @@ class Requests(PureCase):
             self.script.bodies(),
             [{"template": "t", "ttl_seconds": 1.5, "limits": {"memory": "64M"}, "require": "hardware", "libraries": ["pandas"]}],
         )
-
         with self.assertRaisesRegex(brig.InvalidArgumentError, "libraries: a list of names"):
             brig.Sandbox.create(libraries="pandas", client=self.client(SANDBOX))
+
     def test_a_line_and_a_list(self):
         sandbox = self.sandbox(RESULT, RESULT)
         sandbox.exec("ls | wc"), sandbox.exec(["ls", "a b"], cwd="/tmp", env={"A": "b"}, stdin="in", timeout_seconds=2)

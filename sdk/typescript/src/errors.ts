@@ -81,7 +81,8 @@ export async function errorOf(response: Response): Promise<BrigError> {
   if (typeof body.code === "string") details.code = body.code;
   const requestId = typeof body.request_id === "string" ? body.request_id : response.headers.get("x-request-id");
   if (requestId) details.requestId = requestId;
-  const message = typeof body.error === "string" ? body.error : text.slice(0, 200) || `HTTP ${response.status}`;
+  let message = typeof body.error === "string" ? body.error : text.slice(0, 200) || `HTTP ${response.status}`;
+  if (response.status === 401) message += " (set BRIG_API_KEY, or give apiKey)";
   const Class = classes[response.status] ?? (response.status >= 500 ? ServerError : BadRequestError);
   return new Class(message, details);
 }

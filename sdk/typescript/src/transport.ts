@@ -3,6 +3,8 @@ import { ConflictError, errorOf, NetworkError } from "./errors.js";
 import type { Config, RequestContent } from "./types.js";
 
 const defaultUrl = "http://127.0.0.1:2744";
+/** What Node says when there was no connection at all; a browser does not say. */
+const unreached = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
 const repeatable = new Set([429, 502, 503, 504]);
 
 export interface Request {
@@ -123,8 +125,10 @@ export class Transport {
       return await this.fetcher(url, init);
     } catch (cause) {
       request.signal?.throwIfAborted();
-      const why = cause instanceof Error ? ((cause.cause as Error | undefined)?.message ?? cause.message) : String(cause);
-      throw new NetworkError(`${method} ${url.origin}${url.pathname}: no answer (${why})`, { cause });
+      const system = cause instanceof Error ? (cause.cause as { message?: string; code?: string } | undefined) : undefined;
+      const why = system?.message || system?.code || (cause instanceof Error ? cause.message : String(cause));
+      const mend = unreached.has(system?.code ?? "") ? "; `brig serve` starts a daemon, BRIG_API_URL says where it is" : "";
+      throw new NetworkError(`${method} ${url.origin}${url.pathname}: no answer (${why})${mend}`, { cause });
     }
   }
 }

@@ -1,6 +1,7 @@
 /// Cells of a code interpreter: what they answer with, in the shapes that users of E2B's code interpreter know, and how they are run.
 import { BadRequestError, NotFoundError } from "./errors.js";
 import type { ServerEvent } from "./events.js";
+import { expectKnown } from "./options.js";
 import { read, type Source } from "./stream.js";
 import type { Transport } from "./transport.js";
 import type { Json } from "./wire.js";
@@ -290,6 +291,7 @@ export class Contexts {
   }
 
   async run(code: string, options: RunCodeOptions): Promise<Execution> {
+    expectKnown("runCode", options);
     if (options.context !== undefined && options.language !== undefined)
       throw new BadRequestError("language and context: one of them is expected, a context has its language");
     const where = `${this.path}/${idOf(options.context ?? options.language ?? "python")}`;
@@ -303,7 +305,8 @@ export class Contexts {
     return cell.execution();
   }
 
-  create(options: CodeContextOptions): Promise<CodeContext> {
+  async create(options: CodeContextOptions): Promise<CodeContext> {
+    expectKnown("createCodeContext", options);
     return this.transport.json("POST", this.path, { json: options });
   }
 

@@ -4,6 +4,7 @@ import { CommandError, NotFoundError } from "./errors.js";
 import { Filesystem } from "./filesystem.js";
 import { follow } from "./follow.js";
 import { events, logLines } from "./journal.js";
+import { expectKnown } from "./options.js";
 import { Ports } from "./ports.js";
 import { isOver, Process } from "./process.js";
 import { Terminal } from "./terminal.js";
@@ -59,8 +60,8 @@ function createBody(options: CreateOptions): Record<string, unknown> {
     policy: options.policy,
     require: options.require,
     runtime: options.runtime,
-  };
     libraries: options.libraries,
+  };
 }
 
 /**
@@ -96,6 +97,8 @@ export class Sandbox {
    * `UnavailableError` (no room), `UnsupportedError` (this host cannot enforce what is asked for), `NetworkError`.
    */
   static async create(options: CreateOptions = {}): Promise<Sandbox> {
+    expectKnown("create", options);
+    if (options.limits) expectKnown("limits", options.limits);
     const transport = new Transport(options);
     const json = await transport.json("POST", "/v1/sandboxes", {
       json: createBody(options),
@@ -108,6 +111,7 @@ export class Sandbox {
 
   /** One that lives. `NotFoundError` if it does not, or is another key's. */
   static async connect(id: string, config: Config = {}): Promise<Sandbox> {
+    expectKnown("connect", config);
     const transport = new Transport(config);
     const json = await transport.json("GET", `/v1/sandboxes/${encodeURIComponent(id)}`);
     if (!json.limits) throw new NotFoundError(`sandbox ${id} has ended: ${json.end_reason ?? json.status}`, { status: 404, code: "not_found" });
@@ -116,6 +120,7 @@ export class Sandbox {
 
   /** The key's sandboxes, asked for page by page as the loop goes on. */
   static async *list(options: ListOptions = {}): AsyncGenerator<SandboxInfo, void, undefined> {
+    expectKnown("list", options);
     const transport = new Transport(options);
     const metadata = Object.entries(options.metadata ?? {}).map(([name, value]) => [`metadata.${name}`, value]);
     let cursor: string | undefined;
@@ -151,6 +156,7 @@ export class Sandbox {
    * a restart of the daemon, and goes on after the last event; what is not known is said (`"events.lost"`).
    */
   static events(options: EventOptions = {}): AsyncGenerator<SandboxEvent, void, undefined> {
+    expectKnown("events", options);
     return events(new Transport(options), options);
   }
 
@@ -163,6 +169,7 @@ export class Sandbox {
   /** Starts a command and returns. */
   exec(command: string | readonly string[], options: BackgroundOptions): Promise<Process>;
   async exec(command: string | readonly string[], options: (ExecOptions & { background?: false }) | BackgroundOptions = {}): Promise<Result | Process> {
+    expectKnown(options.background ? "exec in the background" : "exec", options);
     return options.background ? this.start(command, options) : this.run(command, options);
   }
 
@@ -289,6 +296,7 @@ export class Sandbox {
   }
 
   private async startTerminal(command: string | readonly string[], options: TerminalOptions): Promise<Terminal> {
+    expectKnown("terminal", options);
     const json = await this.transport.json("POST", `${this.path}/exec`, {
       json: {
         ...commandOf(command),

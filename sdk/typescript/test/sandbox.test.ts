@@ -3,6 +3,8 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { AuthenticationError, BadRequestError, BrigError, ConflictError, NetworkError, NotFoundError, Sandbox, UnsupportedError } from "@brig/sdk";
 
+const failure = async (promise: Promise<unknown>): Promise<BrigError> => promise.then(() => assert.fail("it works"), (error) => error);
+
 test("a sandbox is made, described and ended", async () => {
   const sandbox = await Sandbox.create({ ttlSeconds: 60, idleSeconds: 50, metadata: { user: "7" }, limits: { memory: "64M", openFiles: 100 } });
   const info = await sandbox.info();
@@ -95,18 +97,46 @@ test("a sandbox ends at its time-to-live, and says why", async () => {
 });
 
 test("each refusal has its class, code, sentence and request id", async () => {
-  const failure = async (promise: Promise<unknown>): Promise<BrigError> => promise.then(() => assert.fail("it works"), (error) => error);
   const wrong = await failure(Sandbox.create({ ttlSeconds: -1 }));
   assert.ok(wrong instanceof BadRequestError);
   assert.deepEqual([wrong.name, wrong.status, wrong.code], ["BadRequestError", 400, "invalid_argument"]);
   assert.match(wrong.message, /^\$\.ttl_seconds: /);
   assert.match(wrong.requestId!, /.+/);
-  assert.ok((await failure(Sandbox.create({ apiKey: "brig_nonsense" }))) instanceof AuthenticationError);
+  const stranger = await failure(Sandbox.create({ apiKey: "brig_nonsense" }));
+  assert.ok(stranger instanceof AuthenticationError);
+  assert.match(stranger.message, /set BRIG_API_KEY/);
   assert.ok((await failure(Sandbox.create({ template: "nonsense" }))) instanceof NotFoundError);
   assert.ok((await failure(Sandbox.create({ require: "hardware" }))) instanceof UnsupportedError);
   const lost = await failure(Sandbox.create({ apiUrl: "http://127.0.0.1:9", retries: 0 }));
   assert.ok(lost instanceof NetworkError);
   assert.match(lost.message, /^POST http:\/\/127\.0\.0\.1:9\/v1\/sandboxes: no answer/);
+  const nobody = await failure(Sandbox.create({ apiUrl: "http://127.0.0.1:1024", retries: 0 }));
+  assert.match(nobody.message, /ECONNREFUSED.*`brig serve` starts a daemon/);
+});
+
+test("an option that there is not is refused, and the nearest one named", async () => {
+  const isSent = () => assert.fail("it was asked for");
+  for (const [options, words] of [
+    [{ ttl: 5 }, /create: no option "ttl": did you mean "ttlSeconds"\?/],
+    [{ idle_seconds: 5 }, /did you mean "idleSeconds"/],
+    [{ limits: { memroy: "1G" } }, /limits: no option "memroy": did you mean "memory"/],
+    [{ quux: 1 }, /create: no option "quux": there are .*ttlSeconds/],
+  ] as const) {
+    const error = await failure(Sandbox.create({ ...(options as object), fetch: isSent }));
+    assert.ok(error instanceof BadRequestError, String(error));
+    assert.match(error.message, words);
+  }
+  await using sandbox = await Sandbox.create({ ...({ nothing: undefined } as object) });
+  const wrong = { timeout: 3 } as object;
+  for (const call of [sandbox.exec("true", wrong), sandbox.exec("true", { background: true, ...wrong }), sandbox.runCode("1", wrong)])
+    assert.match((await failure(call)).message, /no option "timeout": did you mean "timeoutSeconds"/);
+  assert.match((await failure(sandbox.createCodeContext({ env: {} } as object))).message, /did you mean "envs"/);
+  assert.deepEqual(await sandbox.processes(), []);
+});
+
+test("libraries are asked for by name", async () => {
+  const error = await failure(Sandbox.create({ libraries: ["no-such-library"] }));
+  assert.match(error.message, /no-such-library/);
 });
 
 test("two creations with one idempotency key are one sandbox", async () => {

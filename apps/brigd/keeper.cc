@@ -182,6 +182,7 @@ class Keeper {
   Result<std::optional<int>> on_signal();
   Result<std::optional<int>> on_daemon_end();
   Result<> on_request();
+  void answer(FdRef fd);
 
   const Settings& settings_;
   Identity identity_;
@@ -388,16 +389,21 @@ Result<> Keeper::on_request() {
     (void)::poll(nullptr, 0, 10);
     return {};
   }
-  const std::byte answer{1};
   const auto requests = replace(std::span(buffer).first(message->size));
-  if (!requests) {  // of processes or memory there may be more in a moment; the daemon asks again
-    cli::complain(requests.error().message());
-    (void)sys::send_message(daemon_socket_.ref(), std::span(&answer, 1));
-    return {};
-  }
-  const FdRef fd = requests->ref();
-  (void)sys::send_message(daemon_socket_.ref(), std::span(&answer, 1), std::span(&fd, 1));
+  // Of processes or memory there may be more in a moment; the daemon asks again.
+  if (!requests) cli::complain(requests.error().message());
+  answer(requests ? requests->ref() : FdRef());
   return {};
+}
+
+/// Never waits: a daemon that asks and does not listen is not ours any more.
+void Keeper::answer(FdRef fd) {
+  const std::byte byte{1};
+  const auto fds = std::span(&fd, fd.is_open() ? 1U : 0U);
+  const auto sent = sys::send_message(daemon_socket_.ref(), std::span(&byte, 1), fds, sys::IfFull::kFail);
+  if (sent || sent.error().os_error() != EAGAIN) return;
+  cli::complain("the daemon asks and does not read the answers: it is ended");
+  (void)daemon_.kill(SIGKILL);
 }
 
 Result<Fd> ask_for(FdRef keeper, std::byte please, const std::string& what) {

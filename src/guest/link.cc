@@ -108,6 +108,9 @@ void Link::broken(std::string_view what) {
 
 Result<std::shared_ptr<Channel>> Link::open(Channel::Kind kind) {
   if (failure_.has_value()) return *failure_;
+  const auto is_dial = [](const auto& entry) { return entry.second->kind == Channel::Kind::kDial; };
+  if (kind == Channel::Kind::kDial && std::ranges::count_if(channels_, is_dial) >= kDialsMax)
+    return Error(Code::kExhausted, "too many connections to ports of one sandbox at once");
   if (channels_.size() >= kChannelsMax || next_channel_ == UINT32_MAX) {
     return Error(Code::kExhausted, "too many operations at once in one sandbox");
   }

@@ -31,6 +31,8 @@ inline constexpr std::uint32_t kEntriesMax = 65'536;           ///< entries in o
 inline constexpr std::size_t kListBytesMax = 8 * 1024 * 1024;  ///< payload bytes of one listing
 inline constexpr std::uint16_t kDepthMax = 64;                 ///< folders below the listed one
 inline constexpr std::uint32_t kChannelsMax = 256;             ///< open at once
+/// Of them to ports: visitors who hold theirs open for ever leave room for what the sandbox's owner does.
+inline constexpr std::uint32_t kDialsMax = 128;
 inline constexpr std::size_t kPortsMax = 512;                  ///< ports in one answer
 inline constexpr std::size_t kChangeCost = 64;                 ///< credit that a Change takes beside its payload
 inline constexpr std::size_t kWatchFoldersMax = 1024;          ///< folders that one Watch looks at

@@ -53,6 +53,7 @@ Task<> Connection::run() {
     CO_TRY_VOID(co_await handle());
     const bool ends = request_->must_close;
     request_.reset();
+    release(held_);
     if (ends) break;
   }
   co_return co_await close_politely();

@@ -100,6 +100,21 @@ class Connection {
   // exchange.cc: whose it is
   Result<> count_for(std::string_view owner);
   void leave_owner();
+  /// Counts memory that the request takes until release(), at the latest until its end. kExhausted if its owner has as
+  /// much as it may; then nothing is counted, and the connection closes after the answer.
+  Result<> hold(std::size_t bytes);
+  void release(std::size_t bytes);
+  class Held {
+   public:
+    Held(Connection& connection, std::size_t bytes) : connection_(connection), bytes_(bytes) {}
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() { connection_.release(bytes_); }
+
+   private:
+    Connection& connection_;
+    std::size_t bytes_;
+  };
   // … the body
   Task<std::size_t> read_body_some(std::span<std::byte> buffer);
   Task<> say_continue();
@@ -120,6 +135,7 @@ class Connection {
   std::unique_ptr<Transport> transport_;
   Peer peer_;
   std::string owner_;  ///< whose it counts as; empty = nobody's
+  std::size_t held_ = 0;
   Inbox inbox_;
   Raw raw_;
   Exchange exchange_;

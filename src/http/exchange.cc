@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/units.h"
 #include "http/connection.h"
 #include "http/server_state.h"
 #include "http/websocket_handshake.h"
@@ -58,25 +59,46 @@ Result<> Exchange::count_for(std::string_view owner) const { return connection_-
 
 Result<> Connection::count_for(std::string_view owner) {
   if (owner_ == owner) return {};
-  auto& counts = server_->owners;
+  auto& shares = server_->shares;
   const std::size_t most = server_->options.limits.connections_each;
-  const auto found = counts.find(owner);
-  if (found != counts.end() && found->second >= most) {
+  const auto found = shares.find(owner);
+  if (found != shares.end() && found->second.connections >= most) {
     request_->must_close = true;
     return Error(Code::kExhausted, "this key has " + std::to_string(most) +
                                        " connections already, which is as many as it may; close some first");
   }
   leave_owner();
   owner_ = owner;
-  ++counts[owner_];
+  ++shares[owner_].connections;
   return {};
 }
 
 void Connection::leave_owner() {
+  release(held_);
   if (owner_.empty()) return;
-  const auto found = server_->owners.find(owner_);
-  if (--found->second == 0) server_->owners.erase(found);
+  const auto found = server_->shares.find(owner_);
+  if (--found->second.connections == 0 && found->second.held == 0) server_->shares.erase(found);
   owner_.clear();
+}
+
+Result<> Connection::hold(std::size_t bytes) {
+  const std::size_t most = server_->options.limits.held_each;
+  auto& share = server_->shares[owner_];
+  if (bytes > most - share.held) {
+    request_->must_close = true;
+    return Error(Code::kExhausted, "this key has more requests and answers under way than " + format(Bytes{most}) +
+                                       " hold; read the answers, or ask for less at once");
+  }
+  share.held += bytes;
+  held_ += bytes;
+  return {};
+}
+
+void Connection::release(std::size_t bytes) {
+  bytes = std::min(bytes, held_);
+  if (bytes == 0) return;
+  held_ -= bytes;
+  server_->shares.find(owner_)->second.held -= bytes;
 }
 
 // ---- the body
@@ -105,6 +127,10 @@ Task<std::string> Exchange::read_body(std::size_t limit) {
     CO_TRY(const std::size_t count, co_await read_some(std::as_writable_bytes(std::span(body).subspan(had))));
     body.resize(had + count);
     if (body.size() > limit) co_return too_long();
+    if (auto held = connection_->hold(count); !held) {
+      request.refusal = Refusal{.status = 429, .code = "too_much_at_once", .sentence = held.error().message()};
+      co_return std::move(held).error();
+    }
   }
   co_return body;
 }
@@ -203,6 +229,9 @@ Result<std::string> Connection::format_head(int status, const Headers& headers) 
 }
 
 namespace {
+/// What every connection may take beside what is counted.
+constexpr std::size_t kUncounted = std::size_t{64} << 10;
+
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 }  // namespace
 
@@ -210,6 +239,12 @@ Task<> Connection::send_whole(int status, Headers headers, std::string body) {
   RequestState& request = *request_;
   if (request.status != 0) co_return Error(Code::kInternal, "a second answer");
   if (request.must_say_continue) request.must_close = true;  // see drain_body()
+  if (const auto held = body.size() > kUncounted ? hold(body.size()) : Result<>(); !held) {
+    Reply reply = error_reply(429, "too_much_at_once", held.error().message(), request.id);
+    status = reply.status;
+    headers = std::move(reply.headers);
+    body = std::move(reply.body);
+  }
   request.form = has_no_body(status) ? AnswerForm::kNone : AnswerForm::kLength;
   request.answer_left = body.size();
   CO_TRY(const std::string head, format_head(status, headers));
@@ -245,6 +280,9 @@ Task<> Connection::write_answer(std::string_view bytes) {
   RequestState& request = *request_;
   if (request.status == 0 || request.is_finished) co_return Error(Code::kInternal, "bytes outside an answer");
   if (bytes.empty() || request.form == AnswerForm::kNone) co_return Result<>();
+  const std::size_t counted = bytes.size() > kUncounted ? bytes.size() : 0;
+  CO_TRY_VOID(hold(counted));
+  const Held held(*this, counted);
   request.bytes_out += bytes.size();
   if (request.form == AnswerForm::kChunked) {
     const std::string size = chunk_head(bytes.size());

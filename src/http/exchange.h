@@ -60,6 +60,7 @@ class Exchange {
 
   /// From now on the connection counts as one of `owner`'s (a key's, say), until a request on it is another's.
   /// kExhausted if that has as many as it may (Limits::connections_each); then the connection closes after the answer.
+  /// Memory too is counted for it (Limits::held_each).
   Result<> count_for(std::string_view owner) const;
 
   // ---- what the router found (router.h)

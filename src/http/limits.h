@@ -20,6 +20,8 @@ struct Limits {
   Milliseconds handshake_time{10'000};  ///< TLS
   std::size_t connections = 4096;       ///< in all: 503
   std::size_t connections_each = 1024;  ///< of one that Exchange::count_for() names: 429
+  /// Bodies that were read whole, and answers that wait for their client, of all its connections together: 429.
+  std::size_t held_each = std::size_t{256} << 20;
   /// What a handler left unread of a body is read and dropped up to here, to keep the connection; beyond it is closed.
   std::size_t drain_bytes = std::size_t{256} << 10;
   Milliseconds linger{1'000};  ///< how long a closed connection may still send, so that it can read its last answer

@@ -213,6 +213,44 @@ TEST(Limits, ConnectionsOfOneOwner) {
   EXPECT_EQ(status_of(ask(seventh, "one")), 200);
 }
 
+TEST(Limits, MemoryOfOneOwner) {
+  Rig rig(
+      [](Exchange& exchange) -> Task<> {
+        CO_TRY_VOID(exchange.count_for(exchange.headers().get("Who")));
+        CO_TRY(const std::string body, co_await exchange.read_body(1 << 20));
+        if (body == "stream") {
+          CO_TRY_VOID(co_await exchange.start(200, {}));
+          CO_TRY_VOID(co_await exchange.write(std::string(3 << 20, 'x')));
+          co_return co_await exchange.finish();
+        }
+        co_return co_await exchange.send(200, {}, body == "long" ? std::string(3 << 20, 'x') : "read");
+      },
+      {.held_each = 4 << 20});
+  const auto post = [](const std::string& who, std::size_t length, const std::string& body) {
+    return "POST / HTTP/1.1\r\nHost: x\r\nWho: " + who + "\r\nContent-Length: " + std::to_string(length) +
+           "\r\n\r\n" + body;
+  };
+  const std::string half(600'000, 'a');
+  std::vector<RawClient> slow;
+  for (int i = 0; i < 6; ++i) {
+    slow.push_back(rig.connect());
+    (void)slow.back().send(post("one", 2 * half.size(), half));
+  }
+  RawClient next = rig.connect();
+  (void)next.send(post("one", half.size(), half));
+  const std::string refused = next.read_to_end();
+  EXPECT_EQ(status_of(refused), 429);
+  EXPECT_THAT(refused, HasSubstr("too_much_at_once"));
+  EXPECT_EQ(status_of(rig.talk(post("two", half.size(), half))), 200);
+  EXPECT_EQ(status_of(rig.talk(post("one", 4, "long"))), 429);
+  EXPECT_EQ(status_of(rig.talk(post("two", 4, "long"))), 200);
+  EXPECT_THAT(rig.talk(post("one", 6, "stream")), Not(HasSubstr("0\r\n\r\n")));
+  EXPECT_THAT(rig.talk(post("two", 6, "stream")), HasSubstr("0\r\n\r\n"));
+  slow.clear();
+  for (int i = 0; i < 2000 && rig.server->figures().connections > 0; ++i) (void)run(rig.io, sleep(Milliseconds(1)));
+  EXPECT_EQ(status_of(rig.talk(post("one", 4, "long"))), 200);  // nothing of it stayed counted
+}
+
 TEST(Limits, RefusedConnectionsAreBoundedToo) {
   Rig rig(read_all, {.connections = 1});
   std::vector<Fd> clients;

@@ -47,7 +47,12 @@ struct Server::State {
   ServerOptions options;
   ServerFigures figures;
   std::list<Connection*> connections;
-  std::map<std::string, std::size_t, std::less<>> owners;  ///< connections of each that has some
+  /// What one that Exchange::count_for() names takes of this server; "" is nobody's.
+  struct Share {
+    std::size_t connections = 0;
+    std::size_t held = 0;  ///< bytes
+  };
+  std::map<std::string, Share, std::less<>> shares;  ///< of each that has some
   std::vector<std::shared_ptr<Listener>> listeners;
   Notifier changed;
   Fd reserve;  ///< given up when there are no descriptors

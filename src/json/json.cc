@@ -33,6 +33,9 @@ class StrictHandler {
 
   StrictHandler() { stack_.reset(); }
 
+  void limit_values(std::size_t most) { values_left_ = most; }
+  [[nodiscard]] bool has_too_many() const { return has_too_many_; }
+
   Value take() { return stack_.release(); }
   [[nodiscard]] const std::string& complaint() const { return complaint_; }
   /// Where the refused key or number stood in the text, if it stood there unescaped.
@@ -40,16 +43,16 @@ class StrictHandler {
 
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
-  bool on_object_begin(error_code&) {
+  bool on_object_begin(error_code& ec) {
     keys_.emplace_back();
-    return true;
+    return count(ec);
   }
   bool on_object_end(std::size_t n, error_code&) {
     keys_.pop_back();
     stack_.push_object(n);
     return true;
   }
-  bool on_array_begin(error_code&) { return true; }
+  bool on_array_begin(error_code& ec) { return count(ec); }
   bool on_array_end(std::size_t n, error_code&) {
     stack_.push_array(n);
     return true;
@@ -74,23 +77,23 @@ class StrictHandler {
     stack_.push_chars(s);
     return true;
   }
-  bool on_string(string_view s, std::size_t, error_code&) {
+  bool on_string(string_view s, std::size_t, error_code& ec) {
     stack_.push_string(s);
-    return true;
+    return count(ec);
   }
   bool on_number_part(string_view s, error_code&) {
     text_.append(s.data(), s.size());
     return true;
   }
-  bool on_int64(std::int64_t value, string_view, error_code&) {
+  bool on_int64(std::int64_t value, string_view, error_code& ec) {
     text_.clear();
     stack_.push_int64(value);
-    return true;
+    return count(ec);
   }
-  bool on_uint64(std::uint64_t value, string_view, error_code&) {
+  bool on_uint64(std::uint64_t value, string_view, error_code& ec) {
     text_.clear();
     stack_.push_uint64(value);
-    return true;
+    return count(ec);
   }
   bool on_double(double value, string_view s, error_code& ec) {
     text_.append(s.data(), s.size());
@@ -103,20 +106,27 @@ class StrictHandler {
     }
     text_.clear();
     stack_.push_double(value);
-    return true;
+    return count(ec);
   }
-  bool on_bool(bool value, error_code&) {
+  bool on_bool(bool value, error_code& ec) {
     stack_.push_bool(value);
-    return true;
+    return count(ec);
   }
-  bool on_null(error_code&) {
+  bool on_null(error_code& ec) {
     stack_.push_null();
-    return true;
+    return count(ec);
   }
   bool on_comment_part(string_view, error_code&) { return true; }
   bool on_comment(string_view, error_code&) { return true; }
 
  private:
+  bool count(error_code& ec) {
+    if (values_left_-- > 0) return true;
+    has_too_many_ = true;
+    ec = boost::json::make_error_code(boost::json::error::input_error);
+    return false;
+  }
+
   bool refuse(error_code& ec, std::string complaint, const char* position) {
     complaint_ = std::move(complaint);
     position_ = position;
@@ -129,6 +139,8 @@ class StrictHandler {
   std::string text_;                                      ///< the key or number being read
   std::string complaint_;
   const char* position_ = nullptr;
+  std::size_t values_left_ = 0;
+  bool has_too_many_ = false;
 };
 
 /// Boost's words are terse ("syntax error"); a person wants to know what stood there.
@@ -156,9 +168,12 @@ Result<Value> parse(std::string_view text, Limits limits) {
   boost::json::parse_options options;
   options.max_depth = limits.max_depth;
   boost::json::basic_parser<StrictHandler> parser(options);
+  parser.handler().limit_values(limits.max_values);
   error_code ec;
   std::size_t offset = parser.write_some(false, text.data(), text.size(), ec);
   const StrictHandler& handler = parser.handler();
+  if (handler.has_too_many())
+    return Error(Code::kExhausted, "the JSON has more than " + std::to_string(limits.max_values) + " values");
   if (!ec && offset < text.size()) ec = boost::json::make_error_code(boost::json::error::extra_data);
   if (ec) {
     if (handler.position() != nullptr) offset = static_cast<std::size_t>(handler.position() - text.data());

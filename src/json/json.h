@@ -19,10 +19,12 @@ using Value = boost::json::value;
 struct Limits {
   std::size_t max_bytes = std::size_t{1} << 20;
   std::size_t max_depth = 32;  ///< arrays and objects inside each other
+  /// Of all depths: a value takes many times the bytes of its text, and a microsecond.
+  std::size_t max_values = 50'000;
 };
 
 /// One JSON text (RFC 8259). kInvalidArgument "LINE:COLUMN: what is wrong" for a syntax error, trailing text, invalid
-/// UTF-8, a duplicate key, a number beyond a double, or deeper than max_depth; kExhausted for more than max_bytes.
+/// UTF-8, a duplicate key, a number beyond a double, or deeper than max_depth; kExhausted for more than max_bytes or max_values.
 Result<Value> parse(std::string_view text, Limits limits = {});
 
 /// Compact JSON on one line, always valid UTF-8: a string in `value` that is not becomes utf8_lossy. Numbers must be

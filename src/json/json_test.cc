@@ -58,6 +58,8 @@ TEST(Json, IsBounded) {
   EXPECT_TRUE(parse("[[[]]]", {.max_bytes = 6, .max_depth = 3}).has_value());
   EXPECT_TRUE(error_of("[[[[]]]]", {.max_bytes = 100, .max_depth = 3}).ends_with("nested deeper than 3"));
   EXPECT_TRUE(error_of(std::string(1'000'000, '[')).ends_with("nested deeper than 32"));
+  EXPECT_TRUE(parse(R"({"a":[1,-2,0.5,"x"],"b":null})", {.max_values = 7}).has_value());
+  EXPECT_EQ(error_of(R"({"a":[1,-2,0.5,"x"],"b":null})", {.max_values = 6}), "the JSON has more than 6 values");
   const auto result = parse("[[[]]]", {.max_bytes = 5});
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code(), Code::kExhausted);

@@ -2,7 +2,7 @@
 
 #include <boost/json/value.hpp>
 
-#include "json/few_values.h"
+#include "json/separators.h"
 #include "json/json.h"
 
 namespace brig::service {
@@ -30,7 +30,7 @@ const std::string* RichResult::find(std::string_view mime) const {
 }
 
 std::optional<boost::json::object> parse_record(std::string_view line) {
-  if (!json::has_few_values(line, kSeparatorsMax)) return {};
+  if (json::count_separators(line, kSeparatorsMax) > kSeparatorsMax) return {};
   auto record = json::parse(line, {.max_bytes = kResultLineMax, .max_depth = 4});
   if (!record || !record->is_object()) return {};
   return std::move(record->get_object());

@@ -151,8 +151,8 @@ class Killed(CrashCase):
         self.daemon.wait_serving()
         deadline = time.monotonic() + PATIENCE
         while self.daemon.keeper.poll() is None and time.monotonic() < deadline:
-            if self.daemon.pid is not None:
-                service.kill(self.daemon.pid)
+            if victim := self.daemon.pid:
+                service.kill(victim)
         self.assertEqual(self.daemon.keeper.poll(), 128 + signal.SIGKILL)
         self.assert_nothing_left()
         self.daemon.start()

@@ -129,6 +129,24 @@ TEST_F(DialTest, IPv6IsTriedWhereNobodyListensOnIPv4) {
   EXPECT_EQ(answer, "six");
 }
 
+TEST_F(DialTest, ConnectionsLeaveRoomForCommands) {
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listener.get(), 2 * kDialsMax), 0);
+  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  std::vector<std::unique_ptr<Connection>> open;
+  for (std::uint32_t i = 0; i < kDialsMax; ++i) open.push_back(dial(ntohs(address.sin_port)));
+  EXPECT_EQ(await(session_->dial(ntohs(address.sin_port))).error().code(), Code::kExhausted);
+  Collected output;
+  EXPECT_EQ(shell("echo still here", output).value, 0);
+  open.pop_back();
+  EXPECT_NE(dial(ntohs(address.sin_port)), nullptr);
+}
+
 TEST_F(DialTest, WhereNobodyListensIsSaid) {
   const Fd bound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));  // bound, so that nobody else listens there
   sockaddr_in address{};

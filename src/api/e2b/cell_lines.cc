@@ -5,9 +5,9 @@
 
 #include <boost/json/value.hpp>
 
-#include "json/few_values.h"
 #include "json/json.h"
 #include "json/reader.h"
+#include "json/separators.h"
 #include "json/utf8.h"
 #include "policy/validate.h"
 #include "service/records.h"
@@ -21,7 +21,6 @@ namespace bj = boost::json;
 constexpr std::size_t kHeldMost = std::size_t{64} << 10;
 /// Of the JSON forms of a result.
 constexpr std::size_t kFormDepth = 64;
-constexpr std::size_t kFormValuesMost = 250'000;
 constexpr std::size_t kLanguageMost = 64;
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kKeys = {{
@@ -90,9 +89,11 @@ std::string output_line(bool is_out, std::string text, WallTime now) {
   return line({{"type", is_out ? "stdout" : "stderr"}, {"text", std::move(text)}, {"timestamp", timestamp(now)}});
 }
 
-/// A form that is JSON, as its value; as the text that it is if it is none, or has too many values to take apart.
-bj::value json_form(const std::string& form) {
-  if (!json::has_few_values(form, kFormValuesMost)) return bj::value(form);
+/// A form that is JSON, as its value; as the text that it is if it is none, or has more values than are left to its cell.
+bj::value json_form(const std::string& form, std::size_t& values_left) {
+  const std::size_t separators = json::count_separators(form, values_left);
+  if (separators > values_left) return bj::value(form);
+  values_left -= separators;
   auto value = json::parse(form, {.max_bytes = service::kResultLineMax, .max_depth = kFormDepth});
   return value ? *std::move(value) : bj::value(form);
 }
@@ -103,15 +104,15 @@ std::string_view without_quotes(std::string_view text) {
   return is_quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-std::string result_line(const service::RichResult& result, bool is_main) {
+std::string result_line(const service::RichResult& result, bool is_main, std::size_t& values_left) {
   bj::object object{{"type", "result"}};
   bj::object extra;
   for (const auto& [mime, form] : result.forms) {
     const std::string_view key = key_of(mime);
     if (key == "text") object[key] = without_quotes(form);
-    else if (key == "json" || key == "data" || key == "chart") object[key] = json_form(form);
+    else if (key == "json" || key == "data" || key == "chart") object[key] = json_form(form, values_left);
     else if (!key.empty()) object[key] = form;
-    else extra[mime] = mime.ends_with("json") ? json_form(form) : bj::value(form);
+    else extra[mime] = mime.ends_with("json") ? json_form(form, values_left) : bj::value(form);
   }
   object["is_main_result"] = is_main;
   object["extra"] = std::move(extra);
@@ -202,7 +203,7 @@ std::string CellLines::take(sandboxes::CellEvent event, std::int64_t count, Wall
       if (held_kind_ != event.kind) lines += flush(now);
       hold(event.kind, std::move(event.text));
       return held_.size() >= kHeldMost ? lines + flush(now) : lines;
-    case Kind::kResult: return lines + flush(now) + result_line(event.result, event.is_main);
+    case Kind::kResult: return lines + flush(now) + result_line(event.result, event.is_main, values_left_);
     case Kind::kError: has_failed_ = true; return lines + flush(now) + error_line(event.error);
     case Kind::kEnd: break;
   }

@@ -42,6 +42,10 @@ std::string keepalive_line();
 
 class CellLines {
  public:
+  /// In the JSON forms of a cell's results: what is beyond is told as text. A cell chooses how many there are, and the
+  /// daemon does nothing else while it takes them apart.
+  static constexpr std::size_t kValuesMost = 50'000;
+
   /// The lines that are due when the cell says `event`; output may be held back until flush(). `count` is which cell of
   /// its interpreter it is, 0 while nobody knows.
   std::string take(sandboxes::CellEvent event, std::int64_t count, WallTime now);
@@ -53,6 +57,7 @@ class CellLines {
   using Kind = sandboxes::CellEvent::Kind;
   void hold(Kind kind, std::string text);
 
+  std::size_t values_left_ = kValuesMost;
   bool has_counted_ = false;
   bool has_failed_ = false;
   Kind held_kind_ = Kind::kOut;

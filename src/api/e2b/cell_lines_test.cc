@@ -110,6 +110,20 @@ TEST(CellLines, AFormOfTooManyValuesStaysText) {
   EXPECT_THAT(lines.take(std::move(event), 0, kNow), HasSubstr(R"("json":"[0,0)"));
 }
 
+TEST(CellLines, AllFormsOfACellTogetherHaveSoManyValues) {
+  const auto result_of = [](std::size_t values) {
+    std::string form = "[0";
+    for (std::size_t i = 1; i < values; ++i) form += ",0";
+    CellEvent event{.kind = Kind::kResult, .is_main = true};
+    event.result.forms = {{"application/json", form + "]"}};
+    return event;
+  };
+  CellLines lines;
+  EXPECT_THAT(lines.take(result_of(CellLines::kValuesMost / 2), 0, kNow), HasSubstr(R"("json":[0,0)"));
+  EXPECT_THAT(lines.take(result_of(CellLines::kValuesMost / 2 + 2), 0, kNow), HasSubstr(R"("json":"[0,0)"));
+  EXPECT_THAT(lines.take(result_of(CellLines::kValuesMost / 2 - 2), 0, kNow), HasSubstr(R"("json":[0,0)"));
+}
+
 TEST(CellLines, SaysHowItEndedInTheServicesWords) {
   CellLines exits;
   EXPECT_THAT(exits.take(ended("exit", 3), 0, kNow), HasSubstr(R"("name":"SystemExit","value":"3")"));

@@ -134,7 +134,8 @@ Task<> answer_unary(Guests& guests, http::Exchange& exchange, const Connect::Una
   if (raced.outcome == Outcome::kLeft) co_return Result<>();
   if (raced.outcome == Outcome::kHalted) co_return halted(guests, exchange, std::move(raced.result).error());
   if (!raced.result) co_return co_await refuse(exchange, raced.result.error());
-  co_return co_await exchange.send(200, {{"Content-Type", std::string(kJson)}}, json::write(*raced.result));
+  std::string answer = json::write(*std::exchange(raced.result, bj::object()));  // not both, however long it is read
+  co_return co_await exchange.send(200, {{"Content-Type", std::string(kJson)}}, std::move(answer));
 }
 
 /// How a stream ends that was raced.

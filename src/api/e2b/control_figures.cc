@@ -163,6 +163,8 @@ Task<> Control::logs(http::Exchange& exchange, bool is_v2) {
   limit = std::clamp<std::uint64_t>(limit, 1, kLinesUsual);
   CO_TRY(const std::uint64_t since, number_of(exchange, is_v2 ? "cursor" : "start", 0));
   const std::string* search = exchange.target().find("search");
+  if (search != nullptr && search->size() > kSearchMost)
+    co_return Error(Code::kInvalidArgument, "search: at most " + std::to_string(kSearchMost) + " bytes are expected");
   Gathering gathering(limit, search != nullptr ? *search : std::string());
   const auto commands = found.sandbox->commands();
   for (auto at = commands.rbegin(); at != commands.rend() && !gathering.is_enough(); ++at) {

@@ -24,6 +24,8 @@ using SandboxPtr = std::shared_ptr<sandboxes::Sandbox>;
 constexpr std::uint16_t kFolderMode = 0755;
 /// Entries of one answer.
 constexpr std::uint32_t kEntriesMost = 10'000;
+/// Bytes of all their paths: each is said whole.
+constexpr std::size_t kListedPathsMost = std::size_t{4} << 20;
 constexpr std::size_t kNameMax = 64;  ///< of a watcher
 
 Result<GuestPath> path_in(Call& call, const json::Reader& message, std::string_view key) {
@@ -142,6 +144,11 @@ Task<bj::object> list_dir(Call& call, const json::Reader& message) {
     co_return Error(Code::kExhausted, printable(path.text()) + " has more than " + std::to_string(kEntriesMost) +
                                           " entries down to that depth; list its folders one by one");
   }
+  std::size_t bytes = 0;
+  for (const guest::FileEntry& entry : listing.entries) bytes += path.text().size() + entry.path.size();
+  if (bytes > kListedPathsMost)
+    co_return Error(Code::kExhausted, printable(path.text()) + " has more names down to that depth than one answer "
+                                                               "takes; list its folders one by one");
   std::ranges::sort(listing.entries, comes_before);
   bj::array entries;
   for (guest::FileEntry& entry : listing.entries) {
@@ -219,7 +226,7 @@ Task<> watch_dir(Call& call, const json::Reader& message, Outgoing& out) {
 Task<bj::object> create_watcher(Call& call, const json::Reader& message, Watchers& watchers) {
   CO_TRY(WatchRequest request, co_await read_watch(call, message));
   CO_TRY(auto watcher, co_await begin_watch(call, request));
-  CO_TRY(std::string name, watchers.add(call.guest.sandbox->spec().id, std::move(watcher),
+  CO_TRY(std::string name, watchers.add(call.guest.sandbox->spec().id, call.guest.sandbox->spec().key_id, std::move(watcher),
                                         {.folder = request.folder.path, .includes_entry = request.includes_entry}));
   co_return bj::object{{"watcherId", std::move(name)}};
 }

@@ -72,6 +72,7 @@ Result<Guest> Guests::find(const http::Exchange& exchange) {
 
 Result<Guest> Guests::find_signed(const http::Exchange& exchange) {
   const SignedFile file = signed_file(exchange);
+  if (!is_signature(file.signature)) return unauthorized("invalid signature");
   const FileAccess access = access_of(exchange);
   for (const std::string& id : lives_.ids()) {
     if (!is_same_secret(file.signature, file_signature(file, access, tokens_.access(id)))) continue;

@@ -9,6 +9,8 @@ namespace brig::api::e2b {
 
 /// Of one line; what is beyond is left out.
 inline constexpr std::size_t kLogLineMost = std::size_t{16} << 10;
+/// Of what is searched for: looking takes as long as the two multiplied.
+inline constexpr std::size_t kSearchMost = 256;
 
 /// The last `most` lines of `text` that contain `search`, from the last to the first, each without its end. Empty lines
 /// are lines; nothing follows the last line's end.

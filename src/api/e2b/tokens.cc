@@ -2,6 +2,9 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "api/common/hmac.h"
 #include "base/base64.h"
 #include "base/number.h"
@@ -11,6 +14,7 @@ namespace brig::api::e2b {
 namespace {
 
 constexpr std::size_t kExpiryDigits = 12;  // until the year 33658
+constexpr std::size_t kSignatureSize = 3 + 43;  // "v1_" and a SHA-256 in base64 without its padding
 
 }  // namespace
 
@@ -33,6 +37,11 @@ std::string file_signature(const SignedFile& file, FileAccess access, std::strin
   std::string base64 = to_base64(store::sha256(text));
   while (base64.ends_with('=')) base64.pop_back();
   return "v1_" + base64;
+}
+
+bool is_signature(std::string_view text) {
+  const auto is_base64 = [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; };
+  return text.size() == kSignatureSize && text.starts_with("v1_") && std::ranges::all_of(text.substr(3), is_base64);
 }
 
 Result<> check_signature(const SignedFile& file, FileAccess access, std::string_view access_token, WallTime now) {

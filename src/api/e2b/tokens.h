@@ -38,6 +38,8 @@ struct SignedFile {
 };
 enum class FileAccess : std::uint8_t { kRead, kWrite };
 
+/// Whether it could be one of any file's: only then is it compared with those of every sandbox.
+[[nodiscard]] bool is_signature(std::string_view text);
 /// "v1_" and what E2B's clients make of path, access, user, token and expiration.
 [[nodiscard]] std::string file_signature(const SignedFile& file, FileAccess access, std::string_view access_token);
 /// kDenied "invalid signature", "signature is already expired": E2B's own words. kInvalidArgument for an expiration

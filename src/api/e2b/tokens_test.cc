@@ -38,6 +38,14 @@ TEST(FileSignature, IsForOneFileOneAccessOneUserAndOneTime) {
   }
 }
 
+TEST(FileSignature, IsKnownByItsForm) {
+  EXPECT_TRUE(is_signature("v1_gUtH/s9YCJWgCizjfUxuWfhFE4QSydOWEIIvfLwDr6E"));
+  for (const std::string_view text :
+       {"", "v1_", "v2_gUtH/s9YCJWgCizjfUxuWfhFE4QSydOWEIIvfLwDr6E", "v1_gUtH/s9YCJWgCizjfUxuWfhFE4QSydOWEIIvfLwDr6E=",
+        "v1_gUtH/s9YCJWgCizjfUxuWfhFE4QSydOWEIIvfLwDr6", "v1_gUtH/s9YCJWgCizjfUxuWfhFE4QSydOWEIIvfLwDr6?"})
+    EXPECT_FALSE(is_signature(text)) << text;
+}
+
 TEST(FileSignature, ExpiresInTheWordsThatTheClientsKnow) {
   for (const std::string_view expiration : {"1799999999", "0"}) {
     SignedFile file{.path = "a", .username = "", .signature = {}, .expiration = std::string(expiration)};

@@ -10,8 +10,10 @@
 namespace brig::api::e2b {
 
 struct Watchers::One {
-  One(const asio::any_io_executor& executor, Watched watched) : watched(std::move(watched)), changed(executor) {}
+  One(const asio::any_io_executor& executor, std::string owner, Watched watched)
+      : owner(std::move(owner)), watched(std::move(watched)), changed(executor) {}
 
+  std::string owner;  ///< the key's id
   Watched watched;
   std::vector<guest::FileChange> changes;
   std::size_t bytes = 0;  ///< of their names
@@ -57,13 +59,18 @@ void Watchers::forget_over() {
   std::erase_if(watchers_, [](const auto& entry) { return entry.second->is_removed; });
 }
 
-Result<std::string> Watchers::add(std::string sandbox_id, std::unique_ptr<guest::Watcher> watcher, Watched watched) {
+Result<std::string> Watchers::add(std::string sandbox_id, std::string owner, std::unique_ptr<guest::Watcher> watcher,
+                                  Watched watched) {
   forget_over();
-  const auto of_sandbox = static_cast<std::size_t>(
-      std::ranges::count_if(watchers_, [&](const auto& entry) { return entry.first.first == sandbox_id; }));
-  if (of_sandbox >= kOfSandboxMax || watchers_.size() >= kAllMax)
+  std::size_t of_sandbox = 0;
+  std::size_t of_owner = 0;  // those of sandboxes that have ended too, until they are forgotten
+  for (const auto& [key, one] : watchers_) {
+    if (key.first == sandbox_id) ++of_sandbox;
+    if (one->owner == owner) ++of_owner;
+  }
+  if (of_sandbox >= kOfSandboxMax || of_owner >= kOfOwnerMax || watchers_.size() >= kAllMax)
     return Error(Code::kExhausted, "there are as many watchers as there may be; remove one first");
-  auto one = std::make_shared<One>(executor_, std::move(watched));
+  auto one = std::make_shared<One>(executor_, std::move(owner), std::move(watched));
   std::string name = "watcher-" + std::to_string(next_++);
   watchers_.emplace(Key(std::move(sandbox_id), name), one);
   tasks_.spawn(tend(one, std::move(watcher), patience_));

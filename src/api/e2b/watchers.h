@@ -23,7 +23,8 @@ namespace brig::api::e2b {
 class Watchers {
  public:
   static constexpr std::size_t kOfSandboxMax = 32;
-  static constexpr std::size_t kAllMax = 512;
+  static constexpr std::size_t kOfOwnerMax = 128;  ///< of all sandboxes of one key
+  static constexpr std::size_t kAllMax = 2'048;
   static constexpr std::size_t kWaitingMax = 1'024;                        ///< changes of one
   static constexpr std::size_t kWaitingBytesMax = std::size_t{256} << 10;  ///< of their names
   static constexpr Milliseconds kPatience{600'000};
@@ -41,7 +42,8 @@ class Watchers {
   };
 
   /// Takes the watch over and names it. kExhausted if there are as many as there may be.
-  Result<std::string> add(std::string sandbox_id, std::unique_ptr<guest::Watcher> watcher, Watched watched);
+  Result<std::string> add(std::string sandbox_id, std::string owner, std::unique_ptr<guest::Watcher> watcher,
+                          Watched watched);
 
   struct Polled {
     Watched watched;

@@ -45,7 +45,7 @@ class FakeWatcher final : public guest::Watcher {
 class WatchersTest : public ::testing::Test {
  protected:
   std::string add(Watchers& watchers, const std::shared_ptr<FakeWatcher::Script>& script, std::string sandbox = "box") {
-    auto name = watchers.add(std::move(sandbox), std::make_unique<FakeWatcher>(script),
+    auto name = watchers.add(std::move(sandbox), "key", std::make_unique<FakeWatcher>(script),
                              {.folder = *GuestPath::parse("/w"), .includes_entry = true});
     EXPECT_TRUE(name) << name.error().message();
     return name ? *name : "";
@@ -101,9 +101,21 @@ TEST_F(WatchersTest, TakeNoMoreThanTheyMayKeep) {
 TEST_F(WatchersTest, AreAsManyAsTheyMayBe) {
   Watchers watchers(io_.get_executor());
   for (std::size_t i = 0; i < Watchers::kOfSandboxMax; ++i) add(watchers, script_);
-  auto more = watchers.add("box", std::make_unique<FakeWatcher>(script_), {.folder = *GuestPath::parse("/w")});
+  auto more = watchers.add("box", "key", std::make_unique<FakeWatcher>(script_), {.folder = *GuestPath::parse("/w")});
   EXPECT_EQ(more.error().code(), Code::kExhausted);
   add(watchers, script_, "another");
+}
+
+TEST_F(WatchersTest, OfOneKeyLeaveRoomForOthers) {
+  Watchers watchers(io_.get_executor());
+  for (std::size_t i = 0; i < Watchers::kOfOwnerMax; ++i)
+    add(watchers, script_, "box " + std::to_string(i / Watchers::kOfSandboxMax));
+  const auto add_for = [&](std::string owner) {
+    return watchers.add("another", std::move(owner), std::make_unique<FakeWatcher>(script_),
+                        {.folder = *GuestPath::parse("/w")});
+  };
+  EXPECT_EQ(add_for("key").error().code(), Code::kExhausted);
+  EXPECT_TRUE(add_for("another key"));
 }
 
 TEST_F(WatchersTest, TellHowTheyEnded) {

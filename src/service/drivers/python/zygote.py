@@ -87,6 +87,11 @@ def origins():
     return {path: state_of(path) for path in places}
 
 
+def scheduled():
+    """How the kernel schedules this process: others of its user may change that, and what is forked has it too."""
+    return os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)
+
+
 def is_shadowed(folder, warm):
     """Whether `folder` has a module that python would have taken for one that is imported already."""
     with os.scandir(folder) as entries:
@@ -168,7 +173,7 @@ class Zygote:
         cold = set(sys.modules)
         prepare(self.kernel, names)
         self.warm = {name.partition(".")[0] for name in set(sys.modules) - cold}
-        self.random, self.origins = generators(), origins()
+        self.random, self.origins, self.scheduled = generators(), origins(), scheduled()
 
     def settle(self):
         """Nothing that is there now is looked at by the collector again: pages stay shared."""
@@ -219,7 +224,7 @@ class Zygote:
 
     def refusal(self, request):
         """Why it cannot be this kernel, as an errno: ESTALE for none after it either."""
-        if any(state_of(path) != state for path, state in self.origins.items()):
+        if self.scheduled != scheduled() or any(state_of(path) != state for path, state in self.origins.items()):
             return errno.ESTALE
         try:
             os.chdir(request.folder)

@@ -187,6 +187,25 @@ class ZygoteForkTest(ZygoteCase):
             other.fork()
         self.assertEqual(caught.exception.args, (errno.ESTALE,))
 
+    def test_one_that_others_have_slowed_down_is_passed_over(self):
+        def renice(pid):
+            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + 1)
+
+        def pin(pid):
+            os.sched_setaffinity(pid, {max(os.sched_getaffinity(pid))})
+        for change in (renice, pin) if len(os.sched_getaffinity(0)) > 1 else (renice,):
+            with self.subTest(change.__name__):
+                other = ZygoteProcess("json")
+                self.addCleanup(other.close)
+                change(other.process.pid)
+                try:
+                    other.fork().close()  # it may have been forked before
+                except Refused as refused:
+                    self.assertEqual(refused.args, (errno.ESTALE,))
+                with self.assertRaises(Refused) as caught:
+                    other.fork()
+                self.assertEqual(caught.exception.args, (errno.ESTALE,))
+
     def test_others_may_not_look_into_it(self):
         if os.geteuid() == 0:
             self.skipTest("root may look into everything")

@@ -33,9 +33,9 @@ inline constexpr std::uint16_t kDepthMax = 64;                 ///< folders belo
 inline constexpr std::uint32_t kChannelsMax = 256;             ///< open at once
 /// Of them to ports: visitors who hold theirs open for ever leave room for what the sandbox's owner does.
 inline constexpr std::uint32_t kDialsMax = 128;
-inline constexpr std::size_t kPortsMax = 512;                  ///< ports in one answer
-inline constexpr std::size_t kChangeCost = 64;                 ///< credit that a Change takes beside its payload
-inline constexpr std::size_t kWatchFoldersMax = 1024;          ///< folders that one Watch looks at
+inline constexpr std::size_t kPortsMax = 512;          ///< ports in one answer
+inline constexpr std::size_t kChangeCost = 64;         ///< credit that a Change takes beside its payload
+inline constexpr std::size_t kWatchFoldersMax = 1024;  ///< folders that one Watch looks at
 
 /// Credit at the opening of a channel: bytes of Data (and Entry, Change) payload that may be under way. Window gives
 /// more.

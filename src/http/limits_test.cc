@@ -227,17 +227,19 @@ TEST(Limits, MemoryOfOneOwner) {
       },
       {.held_each = 4 << 20});
   const auto post = [](const std::string& who, std::size_t length, const std::string& body) {
-    return "POST / HTTP/1.1\r\nHost: x\r\nWho: " + who + "\r\nContent-Length: " + std::to_string(length) +
-           "\r\n\r\n" + body;
+    return "POST / HTTP/1.1\r\nHost: x\r\nWho: " + who + "\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n" +
+           body;
   };
   const std::string half(600'000, 'a');
   std::vector<RawClient> slow;
   for (int i = 0; i < 6; ++i) {
     slow.push_back(rig.connect());
-    (void)slow.back().send(post("one", 2 * half.size(), half));
+    (void)slow.back().send(post("one", 1'000'000, half));
   }
+  for (int i = 0; i < 10; ++i) (void)run(rig.io, sleep(Milliseconds(2)));  // what they have sent is read
+  const std::string more(700'000, 'a');
   RawClient next = rig.connect();
-  (void)next.send(post("one", half.size(), half));
+  (void)next.send(post("one", more.size(), more));
   const std::string refused = next.read_to_end();
   EXPECT_EQ(status_of(refused), 429);
   EXPECT_THAT(refused, HasSubstr("too_much_at_once"));

@@ -24,7 +24,8 @@ struct Limits {
 };
 
 /// One JSON text (RFC 8259). kInvalidArgument "LINE:COLUMN: what is wrong" for a syntax error, trailing text, invalid
-/// UTF-8, a duplicate key, a number beyond a double, or deeper than max_depth; kExhausted for more than max_bytes or max_values.
+/// UTF-8, a duplicate key, a number beyond a double, or deeper than max_depth; kExhausted for more than max_bytes or
+/// max_values.
 Result<Value> parse(std::string_view text, Limits limits = {});
 
 /// Compact JSON on one line, always valid UTF-8: a string in `value` that is not becomes utf8_lossy. Numbers must be

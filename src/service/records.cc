@@ -2,8 +2,8 @@
 
 #include <boost/json/value.hpp>
 
-#include "json/separators.h"
 #include "json/json.h"
+#include "json/separators.h"
 
 namespace brig::service {
 namespace {

@@ -89,7 +89,8 @@ std::string output_line(bool is_out, std::string text, WallTime now) {
   return line({{"type", is_out ? "stdout" : "stderr"}, {"text", std::move(text)}, {"timestamp", timestamp(now)}});
 }
 
-/// A form that is JSON, as its value; as the text that it is if it is none, or has more values than are left to its cell.
+/// A form that is JSON, as its value; as the text that it is if it is none, or has more values than are left to its
+/// cell.
 bj::value json_form(const std::string& form, std::size_t& values_left) {
   const std::size_t separators = json::count_separators(form, values_left);
   if (separators > values_left) return bj::value(form);

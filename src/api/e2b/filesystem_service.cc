@@ -147,8 +147,9 @@ Task<bj::object> list_dir(Call& call, const json::Reader& message) {
   std::size_t bytes = 0;
   for (const guest::FileEntry& entry : listing.entries) bytes += path.text().size() + entry.path.size();
   if (bytes > kListedPathsMost)
-    co_return Error(Code::kExhausted, printable(path.text()) + " has more names down to that depth than one answer "
-                                                               "takes; list its folders one by one");
+    co_return Error(Code::kExhausted, printable(path.text()) +
+                                          " has more names down to that depth than one answer "
+                                          "takes; list its folders one by one");
   std::ranges::sort(listing.entries, comes_before);
   bj::array entries;
   for (guest::FileEntry& entry : listing.entries) {
@@ -226,8 +227,9 @@ Task<> watch_dir(Call& call, const json::Reader& message, Outgoing& out) {
 Task<bj::object> create_watcher(Call& call, const json::Reader& message, Watchers& watchers) {
   CO_TRY(WatchRequest request, co_await read_watch(call, message));
   CO_TRY(auto watcher, co_await begin_watch(call, request));
-  CO_TRY(std::string name, watchers.add(call.guest.sandbox->spec().id, call.guest.sandbox->spec().key_id, std::move(watcher),
-                                        {.folder = request.folder.path, .includes_entry = request.includes_entry}));
+  CO_TRY(std::string name,
+         watchers.add(call.guest.sandbox->spec().id, call.guest.sandbox->spec().key_id, std::move(watcher),
+                      {.folder = request.folder.path, .includes_entry = request.includes_entry}));
   co_return bj::object{{"watcherId", std::move(name)}};
 }
 

@@ -13,7 +13,7 @@
 namespace brig::api::e2b {
 namespace {
 
-constexpr std::size_t kExpiryDigits = 12;  // until the year 33658
+constexpr std::size_t kExpiryDigits = 12;       // until the year 33658
 constexpr std::size_t kSignatureSize = 3 + 43;  // "v1_" and a SHA-256 in base64 without its padding
 
 }  // namespace

@@ -63,6 +63,7 @@ std::string described(const image::Template& found) {
   for (const policy::Variable& variable : manifest.defaults.environment)
     row(text, "environment", variable.name + "=" + variable.value);
   for (const image::LimitDefault& limit : manifest.defaults.limits) row(text, "limit", limit.key + " " + limit.value);
+  if (manifest.defaults.preload) row(text, "preload", joined(*manifest.defaults.preload));
   row(text, "entry point", joined(manifest.defaults.entrypoint));
   row(text, "command", joined(manifest.defaults.command));
   row(text, "packages", joined(manifest.provenance.packages));

@@ -2,6 +2,7 @@
 
 #include "api/common/template_choice.h"
 #include "image/digest.h"
+#include "service/kernel.h"
 
 namespace brig::daemon {
 
@@ -17,6 +18,10 @@ sandboxes::Options with_templates(sandboxes::Options options, const image::Catal
     if (name == runtime::RootImage().name) return defaults;
     const image::Template found = TRY(catalog.find(name));
     return image::apply_defaults(std::move(defaults), found.manifest.defaults);
+  };
+  options.modules_of_template = [&catalog](const std::string& name) {
+    const auto found = catalog.find(name);  // of the host's own there is none
+    return found && found->manifest.defaults.preload ? *found->manifest.defaults.preload : service::usual_modules();
   };
   options.find_libraries = [&catalog](const std::string& name,
                                       const std::vector<std::string>& libraries) -> Result<policy::Mount> {

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "image/preload.h"
 #include "json/toml.h"
 
 namespace brig::image {
@@ -15,7 +16,7 @@ using json::TomlEntry;
 using json::TomlTable;
 using json::TomlValue;
 
-constexpr std::array<std::string_view, 4> kKeys{"description", "debian", "environment", "limits"};
+constexpr std::array<std::string_view, 5> kKeys{"description", "preload", "debian", "environment", "limits"};
 constexpr std::array<std::string_view, 4> kDebianKeys{"packages", "exclude", "remove", "purge"};
 constexpr std::size_t kListMost = 2000;
 
@@ -72,6 +73,13 @@ class Parser {
       if (definition.description.size() > kDescriptionMost)
         return error(entry.value.place,
                      "description: more than " + std::to_string(kDescriptionMost) + " bytes: one line is enough");
+      return {};
+    }
+    if (entry.key == "preload") {
+      auto modules =
+          TRY(list(entry, is_module_name, "a Python module's name as code imports it, such as \"matplotlib.pyplot\""));
+      if (auto sound = check_preload(modules); !sound) return error(entry.value.place, sound.error().message());
+      definition.defaults.preload = std::move(modules);
       return {};
     }
     const auto* table = entry.value.as<TomlTable>();

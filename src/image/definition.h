@@ -15,7 +15,7 @@ struct Definition {
   std::vector<std::string> exclude;   ///< patterns of paths that are not unpacked, as dpkg's path-exclude
   std::vector<std::string> remove;    ///< the like, of what goes when all is installed
   std::vector<std::string> purge;     ///< names, with "*": removed at the end, whatever depends on them
-  Defaults defaults;                  ///< environment and limits
+  Defaults defaults;                  ///< environment, limits, modules to preload
   bool operator==(const Definition&) const = default;
 };
 

@@ -41,12 +41,20 @@ TEST(Definition, SaysWhereAMistakeIs) {
                          Row{"[limits]\nmemory = \"lots\"", "x.toml:2:1: limits.memory"},
                          Row{"[limits]\nmemry = \"1G\"", "there is no limit"},
                          Row{"[environment]\n\"A B\" = \"x\"", "cannot name a variable"},
+                         Row{"preload = [\"numpy\", \"os;x\"]", "x.toml:1:21: preload: \"os;x\" is not"},
+                         Row{"preload = \"numpy\"", "preload: expected an array"},
                          Row{"debian = 1", "expected a table"}, Row{"[debian", "x.toml:1:"}}) {
     const auto read = parse_definition(row.text, "x.toml");
     ASSERT_FALSE(read.has_value()) << row.text;
     EXPECT_THAT(read.error().message(), HasSubstr(row.says));
   }
-  EXPECT_TRUE(parse_definition(good, "x.toml").has_value());
+  const auto plain = parse_definition(good, "x.toml");
+  ASSERT_TRUE(plain.has_value());
+  EXPECT_EQ(plain->defaults.preload, std::nullopt);
+  using Modules = std::vector<std::string>;
+  EXPECT_EQ(parse_definition("preload = [\"numpy\", \"scipy.stats\"]\n" + good, "x.toml")->defaults.preload,
+            (Modules{"numpy", "scipy.stats"}));
+  EXPECT_EQ(parse_definition("preload = []\n" + good, "x.toml")->defaults.preload, Modules());
   const auto longer = parse_definition("description = \"" + std::string(401, 'x') + "\"\n" + good, "x.toml");
   ASSERT_FALSE(longer.has_value()) << "no manifest would take it, after all that was installed";
   EXPECT_THAT(longer.error().message(), HasSubstr("x.toml:1:15: description: more than 400 bytes"));

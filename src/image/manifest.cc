@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "image/digest.h"
 #include "image/json_text.h"
+#include "image/preload.h"
 #include "json/json.h"
 #include "json/reader.h"
 #include "policy/schema.h"
@@ -105,14 +106,16 @@ boost::json::object defaults_json(const Defaults& defaults) {
   for (const policy::Variable& variable : defaults.environment) environment[variable.name] = variable.value;
   Object languages;
   for (const Language& language : defaults.languages) languages[language.name] = language.interpreter;
-  return {{"environment", std::move(environment)},       {"working_folder", defaults.working_folder},
-          {"limits", limits_json(defaults.limits)},      {"languages", std::move(languages)},
-          {"entrypoint", to_array(defaults.entrypoint)}, {"command", to_array(defaults.command)}};
+  Object object{{"environment", std::move(environment)},       {"working_folder", defaults.working_folder},
+                {"limits", limits_json(defaults.limits)},      {"languages", std::move(languages)},
+                {"entrypoint", to_array(defaults.entrypoint)}, {"command", to_array(defaults.command)}};
+  if (defaults.preload) object["preload"] = to_array(*defaults.preload);
+  return object;
 }
 
 Result<Defaults> read_defaults(const Reader& reader) {
-  static constexpr std::array<std::string_view, 6> kKeys{"environment", "working_folder", "limits",
-                                                         "languages",   "entrypoint",     "command"};
+  static constexpr std::array<std::string_view, 7> kKeys{"environment", "working_folder", "limits", "languages",
+                                                         "entrypoint",  "command",        "preload"};
   TRY(reader.only(kKeys));
   Defaults defaults;
   defaults.environment = TRY(read_pairs<policy::Variable>(TRY(reader.at("environment")), 1000));
@@ -121,6 +124,8 @@ Result<Defaults> read_defaults(const Reader& reader) {
   defaults.languages = TRY(read_pairs<Language>(TRY(reader.at("languages")), 32));
   defaults.entrypoint = TRY(text_list(TRY(reader.at("entrypoint")), kArguments));
   defaults.command = TRY(text_list(TRY(reader.at("command")), kArguments));
+  if (const auto preload = TRY(reader.find("preload")))
+    defaults.preload = TRY(text_list(*preload, {.count = kPreloadMost, .length = kModuleNameMost}));
   if (auto sound = check_defaults(defaults); !sound) return reader.error(sound.error().message());
   return defaults;
 }
@@ -163,6 +168,7 @@ Result<> check_defaults(const Defaults& defaults) {
       return Error(Code::kInvalidArgument, "\"" + printable(language.name, 40) + "\" is no name of a language");
     TRY(check_guest_file("languages." + language.name, language.interpreter));
   }
+  if (defaults.preload) TRY(check_preload(*defaults.preload));
   return {};
 }
 

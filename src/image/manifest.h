@@ -4,6 +4,7 @@
 /// Written by us and read back as if it were not: a name file can be edited by hand, and much of its text (environment,
 /// entry point, packages) was in an image that somebody else made.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,8 @@ struct Defaults {
   std::string working_folder;  ///< absolute; empty: /workspace
   std::vector<LimitDefault> limits;
   std::vector<Language> languages;
+  /// Python modules that its warm interpreters have imported (preload.h); empty: none are; nothing: the usual ones.
+  std::optional<std::vector<std::string>> preload;
   std::vector<std::string> entrypoint;  ///< as information: a sandbox runs what it is told
   std::vector<std::string> command;
   bool operator==(const Defaults&) const = default;

@@ -25,6 +25,7 @@ Manifest sample() {
                        .working_folder = "/srv",
                        .limits = {{"memory", "512M"}},
                        .languages = {{"python", "/usr/bin/python3"}},
+                       .preload = std::vector<std::string>{"numpy", "scipy.stats"},
                        .entrypoint = {"python3"},
                        .command = {"-c", "1"}},
           .notes = {"2 device files were left out"}};
@@ -44,6 +45,16 @@ TEST(Manifest, ADescriptionMayBeMissing) {
   const auto read = parse_manifest(text);
   ASSERT_TRUE(read.has_value()) << read.error().message();
   EXPECT_EQ(read->description, "");
+}
+
+TEST(Manifest, SaysOfModulesOnlyWhatItsMakerSaid) {
+  for (const auto& said : {std::optional<std::vector<std::string>>(), std::optional(std::vector<std::string>())}) {
+    Manifest manifest = sample();
+    manifest.defaults.preload = said;
+    const auto read = parse_manifest(to_json(manifest));
+    ASSERT_TRUE(read.has_value()) << read.error().message();
+    EXPECT_EQ(read->defaults.preload, said);
+  }
 }
 
 TEST(Manifest, OfADraftHasNoName) {
@@ -69,6 +80,8 @@ TEST(Manifest, IsStrict) {
         Row{"\"512M\"", "\"lots\"", "limits.memory"}, Row{"\"memory\"", "\"memry\"", "there is no limit"},
         Row{"\"/srv\"", "\"srv\"", "working_folder"}, Row{"\"/srv\"", "\"/srv/../etc\"", "working_folder"},
         Row{"\"/usr/bin/python3\"", "\"python3\"", "languages.python"},
+        Row{"\"scipy.stats\"", "\"scipy stats\"", "no Python module's name"},
+        Row{"\"scipy.stats\"", "\"-c\"", "no Python module's name"}, Row{"[\"numpy\"", "[1", "$.defaults.preload"},
         Row{"\"A\":", "\"A=\":", "cannot name a variable"},
         Row{"\"files\":3", "\"files\":3,\"more\":1", "unknown key"}}) {
     std::string text = to_json(sample());

@@ -21,10 +21,10 @@ constexpr Milliseconds kQuiet{250};
 constexpr Bytes kMemoryGuess = mebibytes(2);
 
 /// A cell without a zygote is a cell: contexts in it start their interpreters themselves.
-Task<> warm_up(PreparedCell& prepared, std::vector<std::string> environment, asio::any_io_executor executor) {
+Task<> warm_up(PreparedCell& prepared, ZygoteSpec spec, asio::any_io_executor executor) {
   CO_TRY_VOID(co_await sleep(kQuiet));
   CO_TRY(const service::Language* const language, service::find_language("python"));
-  const auto zygote = std::make_shared<Zygote>(*language, std::move(environment), std::move(executor));
+  const auto zygote = std::make_shared<Zygote>(*language, std::move(spec), std::move(executor));
   auto started =
       co_await zygote->start([session = prepared.session.get()]() -> Result<guest::Session*> { return session; });
   if (started) prepared.zygote = zygote;
@@ -33,7 +33,7 @@ Task<> warm_up(PreparedCell& prepared, std::vector<std::string> environment, asi
 }
 
 Task<PreparedCell> prepare_measured(runtime::Runtime& runtime, asio::any_io_executor executor, runtime::CellSpec spec,
-                                    std::optional<std::vector<std::string>> warmth) {
+                                    std::optional<ZygoteSpec> warmth) {
   CO_TRY(PreparedCell prepared, co_await prepare_cell(runtime, executor, std::move(spec)));
   if (warmth) CO_TRY_VOID(co_await warm_up(prepared, *std::move(warmth), std::move(executor)));
   CO_TRY(const runtime::CellReport report,

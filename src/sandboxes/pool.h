@@ -58,8 +58,8 @@ class Pool {
     std::function<void(const Error&)> on_failure;
     /// Whether `pool` may make one more, which is expected to take expected(). Asked again after wake().
     std::function<bool(const Pool& pool)> has_room;
-    /// The environment of the zygote that its cells are prepared with; none if they are prepared without.
-    std::function<std::optional<std::vector<std::string>>(const CellKind& kind)> warmth;
+    /// The zygote that its cells are prepared with; none if they are prepared without.
+    std::function<std::optional<ZygoteSpec>(const CellKind& kind)> warmth;
     std::function<void(PreparedCell)> let_go;  ///< ends it, for good
     std::function<void()> on_room;             ///< there is more of it
   };

@@ -30,18 +30,17 @@ std::size_t PoolLimits::size_of(const std::string& template_name) const {
   return own == templates.end() ? size : own->second;
 }
 
-Pools::Pools(PoolLimits limits, asio::any_io_executor executor, std::function<std::string()> make_id,
-             Environment environment, std::function<void(const Error&)> on_failure)
+Pools::Pools(PoolLimits limits, asio::any_io_executor executor, std::function<std::string()> make_id, Warmth warmth,
+             std::function<void(const Error&)> on_failure)
     : limits_(std::move(limits)),
       services_(std::make_shared<const Pool::Services>(Pool::Services{
           .executor = executor,
           .make_id = std::move(make_id),
           .on_failure = std::move(on_failure),
           .has_room = [this](const Pool& pool) { return make_room(pool); },
-          .warmth = [this, environment = std::move(environment)](
-                        const CellKind& kind) -> std::optional<std::vector<std::string>> {
+          .warmth = [this, warmth = std::move(warmth)](const CellKind& kind) -> std::optional<ZygoteSpec> {
             const bool is_warm = limits_.warm.contains(kind.root.name) && kind.policy.limits.memory >= kWarmLeast;
-            return is_warm ? std::optional(environment(kind)) : std::nullopt;
+            return is_warm ? std::optional(warmth(kind)) : std::nullopt;
           },
           .let_go = [this](PreparedCell prepared) { let_go(std::move(prepared)); },
           .on_room =

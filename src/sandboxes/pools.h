@@ -51,11 +51,11 @@ class Pools {
   /// Pools at once; the one that was least recently asked and is not kept goes first.
   static constexpr std::size_t kMost = 64;
 
-  /// The environment that contexts have in cells of a template, from what it is when they are taken.
-  using Environment = std::function<std::vector<std::string>(const CellKind& kind)>;
+  /// The zygote that suits contexts in cells of a template, from what that is when they are taken.
+  using Warmth = std::function<ZygoteSpec(const CellKind& kind)>;
 
-  Pools(PoolLimits limits, asio::any_io_executor executor, std::function<std::string()> make_id,
-        Environment environment, std::function<void(const Error&)> on_failure);
+  Pools(PoolLimits limits, asio::any_io_executor executor, std::function<std::string()> make_id, Warmth warmth,
+        std::function<void(const Error&)> on_failure);
   Pools(const Pools&) = delete;
   Pools& operator=(const Pools&) = delete;
   ~Pools() = default;

@@ -35,8 +35,8 @@ class PoolsTest : public ::testing::Test {
       pools_ = std::make_unique<Pools>(
           limits_, io_.get_executor(), [this] { return "cell-" + std::to_string(++number_); },
           [this](const CellKind&) {
-            ++environments_;
-            return std::vector<std::string>{"A=b"};
+            ++zygotes_;
+            return ZygoteSpec{.environment = {"A=b"}};
           },
           [this](const Error& error) { failures_.push_back(error.message()); });
     }
@@ -69,7 +69,7 @@ class PoolsTest : public ::testing::Test {
   PoolLimits limits_{.size = 2, .templates = {}, .memory = mebibytes(1000)};
   std::vector<std::string> failures_;
   int number_ = 0;
-  int environments_ = 0;  ///< asked for
+  int zygotes_ = 0;  ///< asked for
   std::unique_ptr<Pools> pools_;
 };
 
@@ -207,7 +207,7 @@ TEST_F(PoolsTest, CellsOfTemplatesThatAreToBeWarmAreReadyWithoutAZygoteAsWell) {
   limits_.warm = {"host"};  // the guest here has no interpreter
   pools().keep(kind());
   await_ready(2);
-  EXPECT_EQ(environments_, 2);
+  EXPECT_EQ(zygotes_, 2);
   const auto taken = pools().take(kind());
   ASSERT_TRUE(taken.has_value());
   EXPECT_EQ(taken->zygote, nullptr);
@@ -221,7 +221,7 @@ TEST_F(PoolsTest, OnlyThoseOfThatTemplateWithRoomForItAreWarmed) {
   pools().keep(kind(64, "other"));
   await_ready(2);
   await_ready(2, "other");
-  EXPECT_EQ(environments_, 0);
+  EXPECT_EQ(zygotes_, 0);
 }
 
 }  // namespace

@@ -228,8 +228,9 @@ void Sandbox::warm_up(const ContextSpec& like) {
       zygote && zygote->is_ready() && !zygote->was_used && !zygote->suits(*like.language, like.env);
   const bool is_of_no_use = zygote && (zygote->is_over() || is_unsuited);
   if (life_.is_ended() || !interpreters_.may_start || (zygote && !is_of_no_use)) return;
-  if (!service::zygote_of(*like.language)) return;
-  zygote = std::make_shared<Zygote>(*like.language, like.env, executor_);
+  if (!service::zygote_of(*like.language, {})) return;
+  zygote = std::make_shared<Zygote>(*like.language,
+                                    ZygoteSpec{.environment = like.env, .modules = interpreters_.modules}, executor_);
   tasks_.spawn(start_zygote(zygote));
 }
 

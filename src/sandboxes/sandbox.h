@@ -55,6 +55,7 @@ ContextSpec usual_context(const service::Language& language, const SandboxSpec& 
 struct Interpreters {
   std::shared_ptr<Zygote> zygote;  ///< one that is ready; or none
   bool may_start = false;          ///< whether one may be started when it has its first context
+  std::vector<std::string> modules = service::usual_modules();                        ///< of one that is started
   std::shared_ptr<InterpreterStarts> starts = std::make_shared<InterpreterStarts>();  ///< counted here
 };
 

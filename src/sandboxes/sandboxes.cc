@@ -46,6 +46,8 @@ Result<policy::Mount> no_libraries(const std::string& /*name*/, const std::vecto
   return Error(Code::kNotFound, "there are no libraries here");
 }
 
+std::vector<std::string> only_usual_modules(const std::string& /*name*/) { return service::usual_modules(); }
+
 Result<policy::Policy> as_it_is(const std::string& /*name*/, policy::Policy defaults) { return defaults; }
 
 Result<> expect_ttl(const Options& options, std::optional<Milliseconds> ttl) {
@@ -60,8 +62,7 @@ Sandboxes::Sandboxes(Options options, runtime::Walls& walls, store::Store& store
     : options_(std::move(options)), walls_(walls), store_(store), spool_(spool), executor_(std::move(executor)),
       clock_(std::move(clock)), on_happening_(std::move(on_happening)),
       pools_(
-          options_.capacity.pool, executor_, store::make_id,
-          [this](const CellKind& kind) { return environment_in(kind); },
+          options_.capacity.pool, executor_, store::make_id, [this](const CellKind& kind) { return zygote_in(kind); },
           [this](const Error& error) { on_happening_({.type = "pool.failed", .detail = error.message()}); }),
       tasks_(executor_) {
   prepare_defaults();
@@ -94,7 +95,7 @@ Result<> Sandboxes::prepare(const std::string& template_name) {
 }
 
 /// A kind says nothing of commands' environment; its mounts show whether there are libraries.
-std::vector<std::string> Sandboxes::environment_in(const CellKind& kind) const {
+ZygoteSpec Sandboxes::zygote_in(const CellKind& kind) const {
   policy::Policy policy = kind.policy;
   if (const auto usual = options_.policy_of_template(kind.root.name, options_.defaults)) {
     policy.environment = usual->environment;
@@ -102,7 +103,7 @@ std::vector<std::string> Sandboxes::environment_in(const CellKind& kind) const {
   }
   std::vector<std::string> environment = usual_environment(std::move(policy));
   prefer_own_engine(environment);
-  return environment;
+  return {.environment = std::move(environment), .modules = options_.modules_of_template(kind.root.name)};
 }
 
 Sandboxes::~Sandboxes() = default;
@@ -312,6 +313,7 @@ Task<Created> Sandboxes::create(store::Key key, CreateRequest request) {
   const Bytes memory = spec.policy.limits.memory;
   Interpreters interpreters{.zygote = std::move(prepared.zygote),
                             .may_start = options_.warm_least.count > 0 && memory >= options_.warm_least,
+                            .modules = options_.modules_of_template(spec.template_name),
                             .starts = interpreter_starts_};
   auto sandbox = std::make_shared<Sandbox>(std::move(spec), std::move(life), std::move(prepared.cell),
                                            std::move(prepared.session), std::move(interpreters),

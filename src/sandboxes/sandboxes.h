@@ -34,6 +34,8 @@ struct Capacity {
 Result<runtime::RootImage> only_host(const std::string& name, std::string_view key_id);
 /// Knows templates that have no defaults of their own.
 Result<policy::Policy> as_it_is(const std::string& name, policy::Policy defaults);
+/// Of every template the usual ones.
+std::vector<std::string> only_usual_modules(const std::string& name);
 /// Has no libraries.
 Result<policy::Mount> no_libraries(const std::string& name, const std::vector<std::string>& libraries);
 
@@ -51,6 +53,8 @@ struct Options {
   std::function<Result<runtime::RootImage>(const std::string& name, std::string_view key_id)> find_template = only_host;
   /// What a sandbox of a template gets that asks for nothing: `defaults`, unless the template has some of its own.
   std::function<Result<policy::Policy>(const std::string& name, policy::Policy defaults)> policy_of_template = as_it_is;
+  /// The Python modules that zygotes of a template import.
+  std::function<std::vector<std::string>(const std::string& name)> modules_of_template = only_usual_modules;
   /// The mount that shows libraries (policy::Libraries::use, not empty) in a sandbox of a template. kNotFound, with
   /// what to do, for those that are not installed: the daemon executes nothing that could.
   std::function<Result<policy::Mount>(const std::string& name, const std::vector<std::string>& libraries)>
@@ -179,7 +183,7 @@ class Sandboxes {
   void give_turns();
   void prepare_defaults();
   Result<> prepare(const std::string& template_name);
-  [[nodiscard]] std::vector<std::string> environment_in(const CellKind& kind) const;
+  [[nodiscard]] ZygoteSpec zygote_in(const CellKind& kind) const;
   /// Where a sandbox would be made, and from what.
   struct Plan {
     runtime::RootImage root;

@@ -102,13 +102,16 @@ Result<Launch> kernel_of(const Language& language, Bytes memory) {
   return launch;
 }
 
-Result<Launch> zygote_of(const Language& language) {
+std::vector<std::string> usual_modules() { return {"numpy", "pandas", "matplotlib.pyplot"}; }
+
+Result<Launch> zygote_of(const Language& language, const std::vector<std::string>& modules) {
   if (language.name != "python")
     return Error(Code::kUnsupported, std::string(language.name) + " is not forked for contexts");
   Launch launch = TRY(kernel_of(language, Bytes{}));  // its size is no matter of Python's start
   const std::string path =
       std::string(kFolder) + std::string(language.name) + "/" + std::string(kPythonZygotePart.name);
   launch.argv.back() = path;
+  launch.argv.insert(launch.argv.end(), modules.begin(), modules.end());
   launch.files.push_back({TRY(GuestPath::parse(path)), kPythonZygotePart.text});
   return launch;
 }

@@ -19,9 +19,11 @@ namespace brig::service {
 /// How the kernel of `language` is started in a sandbox with so much memory. kUnsupported for a language that has none.
 Result<Launch> kernel_of(const Language& language, Bytes memory);
 
-/// How a zygote of `language` is started, which becomes its kernel in a child (drivers/README.md). kUnsupported for a
-/// language that has none.
-Result<Launch> zygote_of(const Language& language);
+/// What a zygote imports where nobody has said what: those of them that are there.
+std::vector<std::string> usual_modules();
+/// How a zygote of `language` is started, which has imported `modules` and becomes its kernel in a child
+/// (drivers/README.md). kUnsupported for a language that has none.
+Result<Launch> zygote_of(const Language& language, const std::vector<std::string>& modules);
 /// Whether two environments ("NAME=value") differ in nothing that an interpreter or the usual libraries look at only
 /// once, when they start.
 bool starts_alike(const std::vector<std::string>& one, const std::vector<std::string>& other);

@@ -29,12 +29,15 @@ TEST(Kernel, EveryLanguageHasOne) {
 
 TEST(Kernel, PythonIsForked) {
   const Language& python = *find_language("python").value();
-  const auto zygote = zygote_of(python);
+  const auto zygote = zygote_of(python, {"json", "a.b"});
   ASSERT_TRUE(zygote);
-  EXPECT_THAT(zygote->argv.back(), ::testing::EndsWith("/zygote.py"));
-  EXPECT_EQ(zygote->files.back().path.text(), zygote->argv.back());
+  const auto& argv = zygote->argv;
+  ASSERT_GE(argv.size(), 3U);
+  EXPECT_THAT(std::vector(argv.end() - 2, argv.end()), ::testing::ElementsAre("json", "a.b"));
+  EXPECT_THAT(argv.at(argv.size() - 3), ::testing::EndsWith("/zygote.py"));
+  EXPECT_EQ(zygote->files.back().path.text(), argv.at(argv.size() - 3));
   EXPECT_EQ(zygote->files.size(), kernel_of(python, mebibytes(256))->files.size() + 1);
-  EXPECT_EQ(zygote_of(*find_language("bash").value()).error().code(), Code::kUnsupported);
+  EXPECT_EQ(zygote_of(*find_language("bash").value(), {}).error().code(), Code::kUnsupported);
 }
 
 TEST(Kernel, WhatActsAtAStartMustBeTheSameForAFork) {

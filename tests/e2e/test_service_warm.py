@@ -1,12 +1,18 @@
 #!/usr/bin/python3
 """Warm interpreters: contexts that are forked are contexts like any other, and whoever harms the zygote gets one that was not forked."""
+import glob
 import json
 import os
 import re
+import shutil
+import subprocess
+import tempfile
 import unittest
+import unittest.mock
 
 import service
-from service import Daemon, wait_until
+from service import BRIG, Daemon, wait_until
+import test_templates
 
 DRAW = """
 import os, random, secrets, ssl, uuid
@@ -44,11 +50,54 @@ def orphans(pids):
 """
 
 
+def library_of_python():
+    """The folder of the standard library of /usr/bin/python3, which may not be the Python that runs this."""
+    return subprocess.run(["/usr/bin/python3", "-c", "import os; print(os.path.dirname(os.__file__), end='')"], capture_output=True, text=True, check=True).stdout
+
+
+def python_root(folder):
+    """A root with this machine's Python and its standard library."""
+    with unittest.mock.patch.object(test_templates, "PROGRAMS", [*test_templates.PROGRAMS, "python3"]):
+        test_templates.small_root(folder)
+    library = library_of_python()
+    shutil.copytree(library, folder + library, ignore=shutil.ignore_patterns("__pycache__", "test", "tests", "idlelib", "config-*", "dist-packages"))
+    told = subprocess.run(["ldd", *glob.glob(library + "/lib-dynload/*.so")], capture_output=True, text=True).stdout
+    for path in {word for word in told.split() if word.startswith("/") and word.count("/") > 1 and ".so" in word and not word.startswith(library)}:
+        place = os.path.join(folder, "usr/lib", os.path.basename(path))
+        if not os.path.exists(place):
+            shutil.copy2(os.path.realpath(path), place)
+
+
+def make_template(scratch, store):
+    """One that has a module of its own, and says that it and one that is missing are to be imported."""
+    root, context = os.path.join(scratch, "root"), os.path.join(scratch, "context")
+    os.mkdir(root)
+    os.mkdir(context)
+    python_root(root)
+    with open(os.path.join(context, "mine.py"), "w") as module:
+        module.write("print('imported')\nvalue = 42\n")
+    with open(os.path.join(context, "Dockerfile"), "w") as file:
+        file.write('FROM python\nCOPY mine.py %s/\nLABEL other=x brig.preload="mine, no_such_module colorsys"\n' % library_of_python())
+    for words in (("import", root, "--name", "python"), ("build", "preloading", context)):
+        done = subprocess.run([BRIG, "template", *words, "--templates-dir", store], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+
+
 @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
 class Warm(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon("--pool", "1", "--pool-memory", "1G", "--warm", "host")
+        scratch = tempfile.mkdtemp(prefix="brig-warm-")
+        cls.addClassCleanup(shutil.rmtree, scratch, ignore_errors=True)
+        os.chmod(scratch, 0o755)
+        store = os.path.join(scratch, "templates")
+        flags = ["--templates-dir", store, "--pool", "1", "--pool-memory", "1G", "--warm", "host"]
+        cls.has_template = os.path.exists("/usr/bin/mkfs.erofs")
+        if cls.has_template:
+            make_template(scratch, store)
+            flags += ["--warm", "preloading"]
+        cls.daemon = Daemon(*flags)
         cls.addClassCleanup(cls.daemon.end)
         cls.client = cls.daemon.client()
         cls.owner = cls.daemon.owner()
@@ -61,9 +110,9 @@ class Warm(unittest.TestCase):
     def starts(self):
         return {way: self.figure('brig_interpreters_total{way="%s"}' % way) for way in ("forked", "cold", "fallback")}
 
-    def from_pool(self):
-        self.assertTrue(wait_until(lambda: self.figure('brig_pool_ready{runtime="process",template="host"}') >= 1))
-        made = self.client.expect(201, "POST", "/v1/sandboxes", {"ttl_seconds": 600})
+    def from_pool(self, template="host"):
+        self.assertTrue(wait_until(lambda: self.figure('brig_pool_ready{runtime="process",template="%s"}' % template) >= 1))
+        made = self.client.expect(201, "POST", "/v1/sandboxes", {"ttl_seconds": 600, "template": template})
         self.assertEqual(made["boot_mode"], "pool")
         self.addCleanup(self.client.request, "DELETE", "/v1/sandboxes/" + made["id"])
         return made["id"]
@@ -131,6 +180,24 @@ class Warm(unittest.TestCase):
         self.assertEqual(self.run_cell(first, "hash('text')"), self.run_cell(second, "hash('text')"))
         other = self.open(self.from_pool())
         self.assertNotEqual(self.run_cell(first, "hash('text')"), self.run_cell(other, "hash('text')"))
+
+    def test_a_template_has_its_own_modules_imported(self):
+        if not self.has_template:
+            self.skipTest("erofs-utils is not installed")
+        listed = self.client.expect(200, "GET", "/v1/templates/preloading")
+        self.assertEqual(listed["preload"], ["mine", "no_such_module", "colorsys"])
+        self.assertEqual(self.client.expect(200, "GET", "/v1/templates/host")["preload"], ["numpy", "pandas", "matplotlib.pyplot"])
+        look = "import sys; [name in sys.modules for name in ('mine', 'colorsys', 'no_such_module')], 'mine' in globals()"
+        prepared = self.from_pool("preloading")
+        context, forked = self.forks(lambda: self.open(prepared))
+        self.assertEqual((self.run_cell(context, look), forked), ("([True, True, False], False)", 1))
+        self.assertEqual(self.run_cell(context, "import mine; mine.value"), "42")
+        ran = self.client.expect(200, "POST", context + "/run", {"code": "import no_such_module"})
+        self.assertEqual(ran["error"]["name"], "ModuleNotFoundError")
+        # Behind the first context of one that was not kept ready as well.
+        late = self.open_until_forked(self.create(template="preloading", limits={"memory": "600M"}))
+        self.assertEqual(self.run_cell(late, look), "([True, True, False], False)")
+        self.assertEqual(self.run_cell(self.open(self.from_pool()), "import sys; 'mine' in sys.modules"), "False")
 
     def test_its_end_and_restart_are_those_of_any_context(self):
         sandbox = self.from_pool()

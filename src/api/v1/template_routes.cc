@@ -13,6 +13,7 @@
 #include "image/prompt.h"
 #include "json/json.h"
 #include "policy/schema.h"
+#include "service/kernel.h"
 
 namespace brig::api::v1 {
 namespace {
@@ -25,14 +26,19 @@ void add_limits(bj::object& object, const policy::Limits& limits) {
   object["memory_mb"] = limits.memory.count >> 20;
 }
 
+bj::array preload_of(const std::optional<std::vector<std::string>>& own) {
+  const std::vector<std::string> modules = own.value_or(service::usual_modules());
+  return bj::array(modules.begin(), modules.end());
+}
+
 /// `rootfs_path` is PandaStack's: where an image lies is nobody's business here.
 bj::object host_template(const policy::Policy& defaults) {
   bj::object object{{"name", image::kHostName}, {"digest", nullptr},
                     {"rootfs_path", ""},        {"size_bytes", 0},
                     {"is_global", true},        {"description", "the programs of the daemon's own machine, read-only"},
                     {"created_at", nullptr},    {"working_folder", "/workspace"},
-                    {"languages", bj::array()}, {"usable", true},
-                    {"why_not", nullptr}};
+                    {"languages", bj::array()}, {"preload", preload_of({})},
+                    {"usable", true},           {"why_not", nullptr}};
   for (const std::string& language : image::host_offers().languages)
     object["languages"].as_array().emplace_back(language);
   add_limits(object, defaults.limits);
@@ -59,6 +65,7 @@ bj::object image_template(const image::Listed& listed, const policy::Policy& def
       {"created_at", nullptr},
       {"working_folder", manifest.defaults.working_folder.empty() ? "/workspace" : manifest.defaults.working_folder},
       {"languages", bj::array()},
+      {"preload", preload_of(manifest.defaults.preload)},
       {"usable", listed.trouble.empty()},
       {"why_not", nullptr}};
   // The trouble itself has paths of the host in it.

@@ -51,6 +51,7 @@ class TemplateTest : public testing::ServiceFixture {
                     .working_folder = "/srv/app",
                     .limits = {{"memory", "512M"}},
                     .languages = {{"python", "/opt/bin/python3"}},
+                    .preload = std::vector<std::string>{"scipy.stats"},
                     .entrypoint = {},
                     .command = {}});
   }
@@ -110,6 +111,8 @@ TEST_F(TemplateTest, AreListedWithWhatASandboxOfThemGets) {
   EXPECT_EQ(one.at("memory_mb"), 512);
   EXPECT_EQ(one.at("working_folder"), "/srv/app");
   EXPECT_EQ(one.at("languages"), bj::array{"python"});
+  EXPECT_EQ(one.at("preload"), bj::array{"scipy.stats"});
+  EXPECT_EQ(all.at("items").at(0).at("preload").as_array().size(), 3U) << "the usual ones";
   EXPECT_EQ(one.at("usable"), true);
   EXPECT_EQ(one.at("allowed"), true);
   EXPECT_EQ(one.at("created_at"), "2023-11-14T22:13:20.000Z");

@@ -7,6 +7,7 @@
 
 #include "base/paths.h"
 #include "base/text.h"
+#include "image/preload.h"
 #include "image/worker/dockerfile_text.h"
 #include "image/worker/oci.h"
 #include "policy/validate.h"
@@ -64,6 +65,7 @@ class Reader {
   Result<> copy_flags(const Instruction& one, std::span<const Flag> flags, PlanStep& step);
   Result<> working_folder(const Instruction& one);
   Result<> start(const Instruction& one);
+  Result<> label(const Instruction& one);
   Result<> note_only(const Instruction& one);
 
   [[nodiscard]] std::optional<std::string> look_up(const std::string& name) const;
@@ -149,6 +151,7 @@ Result<> Reader::take(const Instruction& one) {
   if (one.name == "COPY" || one.name == "ADD") return copy(one);
   if (one.name == "WORKDIR") return working_folder(one);
   if (one.name == "CMD" || one.name == "ENTRYPOINT" || one.name == "SHELL") return start(one);
+  if (one.name == "LABEL") return label(one);
   return note_only(one);
 }
 
@@ -373,6 +376,23 @@ Result<> Reader::start(const Instruction& one) {
   } else {
     defaults.entrypoint = *std::move(words);
     defaults.command.clear();
+  }
+  return {};
+}
+
+/// Those of other programs are theirs, and not even read.
+Result<> Reader::label(const Instruction& one) {
+  static constexpr std::array kOwn{kPreloadLabel};
+  static constexpr std::string_view kPrefix = "brig.";
+  if (!one.rest.contains(kPrefix)) return {};
+  for (const std::string& word : TRY(expanded_words(one.rest, escape_, lookup()))) {
+    const std::string_view name = std::string_view(word).substr(0, word.find('='));
+    if (!name.starts_with(kPrefix)) continue;
+    if (name != kPreloadLabel)
+      return bad("LABEL: there is no \"" + printable(name, 60) + "\"" + did_you_mean(name, kOwn));
+    if (name.size() == word.size())
+      return bad("LABEL " + std::string(name) + " takes a value: " + std::string(name) + "=\"numpy pandas\"");
+    stage().defaults.preload = TRY(parse_preload(std::string_view(word).substr(name.size() + 1)).context("LABEL"));
   }
   return {};
 }

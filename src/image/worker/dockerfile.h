@@ -2,9 +2,9 @@
 /// read_dockerfile(): a Dockerfile to a BuildPlan. Pure.
 ///
 /// Understood: FROM (scratch, templates, earlier stages), RUN, COPY, ADD of local files, ENV, ARG, WORKDIR, CMD,
-/// ENTRYPOINT, SHELL and heredocs. LABEL, EXPOSE, STOPSIGNAL, HEALTHCHECK, VOLUME, USER and MAINTAINER change nothing
-/// that a sandbox has; USER and VOLUME are told as notes. What cannot be done (a URL, a secret mount, ONBUILD) is an
-/// error and not left out in silence.
+/// ENTRYPOINT, SHELL, LABEL brig.preload and heredocs. Other labels, EXPOSE, STOPSIGNAL, HEALTHCHECK, VOLUME, USER and
+/// MAINTAINER change nothing that a sandbox has; USER and VOLUME are told as notes. What cannot be done (a URL, a
+/// secret mount, ONBUILD) is an error and not left out in silence.
 #include <map>
 #include <string>
 #include <string_view>

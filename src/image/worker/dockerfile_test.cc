@@ -143,6 +143,24 @@ TEST(Dockerfile, KnowsItsEnd) {
   EXPECT_THAT(made->notes, ElementsAre(HasSubstr("USER app"), HasSubstr("VOLUME")));
 }
 
+TEST(Dockerfile, ALabelSaysWhatIsPreloaded) {
+  const auto of = [](const std::string& text) {
+    const auto made = plan(text);
+    EXPECT_TRUE(made.has_value()) << made.error().message();
+    return made ? made->stages.back().defaults.preload : std::nullopt;
+  };
+  using Modules = std::vector<std::string>;
+  EXPECT_EQ(of("FROM base\nLABEL a=b"), std::nullopt);
+  EXPECT_EQ(of("FROM base\nLABEL a=\"unfinished"), std::nullopt) << "not ours, not read";
+  EXPECT_EQ(of("FROM base\nLABEL a=b brig.preload=\"numpy, scipy.stats\""), (Modules{"numpy", "scipy.stats"}));
+  EXPECT_EQ(of("FROM base\nENV A=json\nLABEL brig.preload=$A"), Modules{"json"});
+  EXPECT_EQ(of("FROM base AS one\nLABEL brig.preload=json\nFROM one"), Modules{"json"}) << "as its stage";
+  EXPECT_EQ(of("FROM base\nLABEL brig.preload=json\nLABEL brig.preload="), Modules());
+  EXPECT_THAT(trouble("FROM base\nLABEL brig.preload=-c"), HasSubstr("line 2: LABEL: preload: \"-c\""));
+  EXPECT_THAT(trouble("FROM base\nLABEL brig.preloads=json"), HasSubstr("did you mean \"brig.preload\""));
+  EXPECT_THAT(trouble("FROM base\nLABEL brig.preload json"), HasSubstr("takes a value"));
+}
+
 TEST(Dockerfile, StagesBuildOnEachOther) {
   const auto made = plan("FROM base AS one\nENV A=1\nFROM one AS two\nRUN x\nFROM scratch");
   ASSERT_TRUE(made.has_value());

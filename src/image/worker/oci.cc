@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "image/digest.h"
 #include "image/json_text.h"
+#include "image/preload.h"
 #include "json/json.h"
 #include "json/reader.h"
 #include "policy/validate.h"
@@ -70,6 +71,14 @@ void take_environment(const std::vector<std::string>& pairs, Defaults& defaults)
   }
 }
 
+/// As the environment: one that could not be is left out. Labels of other programs may be of any size and kind.
+Result<> take_labels(const Reader& labels, Defaults& defaults) {
+  const auto preload = TRY(labels.given(kPreloadLabel));
+  if (!preload) return {};
+  if (auto modules = parse_preload(TRY(bounded_text(*preload, 8192)))) defaults.preload = *std::move(modules);
+  return {};
+}
+
 Error choose_one(std::string_view what, std::vector<std::string> names) {
   std::string text = std::string(what) + ": ";
   for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
@@ -124,6 +133,7 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
                      config.defaults);
     config.defaults.entrypoint = TRY(optional_texts(*inner, "Entrypoint", kArguments));
     config.defaults.command = TRY(optional_texts(*inner, "Cmd", kArguments));
+    if (const auto labels = TRY(inner->given("Labels"))) TRY(take_labels(*labels, config.defaults));
     const std::string folder = TRY(optional_text(*inner, "WorkingDir", 4095));
     if (const auto path = GuestPath::parse(folder); path && path->text() != "/")
       config.defaults.working_folder = path->text();

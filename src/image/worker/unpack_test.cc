@@ -100,6 +100,19 @@ TEST_F(Unpack, AnOciLayout) {
   EXPECT_TRUE(scratch_->has("build/tree/srv/x")) << "a sandbox starts there";
 }
 
+TEST_F(Unpack, ALabelSaysWhatIsPreloaded) {
+  const auto of = [&](Object labels) {
+    Layout layout;
+    layout.config["Labels"] = std::move(labels);
+    const auto made = unpack(layout.layer(base()).done());
+    EXPECT_TRUE(made.has_value()) << made.error().message();
+    return made ? made->defaults.preload : std::nullopt;
+  };
+  EXPECT_EQ(of({{"other", "x"}}), std::nullopt);
+  EXPECT_EQ(of({{"brig.preload", "numpy scipy.stats"}}), (std::vector<std::string>{"numpy", "scipy.stats"}));
+  EXPECT_EQ(of({{"brig.preload", "-c"}}), std::nullopt) << "the image is sound without";
+}
+
 TEST_F(Unpack, APackedArchiveOfOne) {
   const auto made = unpack(gzip(Layout().layer(base()).done()));
   ASSERT_TRUE(made.has_value()) << made.error().message();

@@ -37,21 +37,21 @@ Task<> put_files(const std::function<Result<guest::Session*>()>& agent, const se
   co_return Result<>();
 }
 
-Zygote::Zygote(const service::Language& language, std::vector<std::string> environment, asio::any_io_executor executor)
-    : language_(language), environment_(std::move(environment)), changed_(std::move(executor)) {}
+Zygote::Zygote(const service::Language& language, ZygoteSpec spec, asio::any_io_executor executor)
+    : language_(language), spec_(std::move(spec)), changed_(std::move(executor)) {}
 
 Task<> Zygote::start(Agent agent) {
   using namespace asio::experimental::awaitable_operators;
   using Clock = std::chrono::steady_clock;
   const auto self = shared_from_this();
-  CO_TRY(const service::Launch launch, service::zygote_of(language_));
+  CO_TRY(const service::Launch launch, service::zygote_of(language_, spec_.modules));
   CO_TRY(guest::Session * session, agent());
   if (!session->may_fork())
     co_return Error(Code::kUnsupported, "the agent in the sandbox cannot have a command forked");
   CO_TRY_VOID(co_await put_files(agent, launch));
   CO_TRY(session, agent());
   // Not in the working folder: whose files there are called like modules must not be imported into every context.
-  auto starting = session->exec({.argv = launch.argv, .env = environment_, .cwd = "/", .is_zygote = true}, *this);
+  auto starting = session->exec({.argv = launch.argv, .env = spec_.environment, .cwd = "/", .is_zygote = true}, *this);
   CO_TRY(process_, co_await with_timeout(kWriteLimit, std::move(starting), "starting the zygote"));
   const auto give_up = Clock::now() + kImportLimit;
   while (!is_ready_ && !is_over_) {
@@ -67,7 +67,7 @@ Task<> Zygote::start(Agent agent) {
 }
 
 bool Zygote::suits(const service::Language& language, const std::vector<std::string>& environment) const {
-  return language.name == language_.name && service::starts_alike(environment_, environment);
+  return language.name == language_.name && service::starts_alike(spec_.environment, environment);
 }
 
 /// The first line says that it is ready; nothing else is looked at.

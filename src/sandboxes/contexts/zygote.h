@@ -1,5 +1,5 @@
 #pragma once
-/// Zygote: a clean interpreter in a sandbox, with the usual modules imported, that is forked for contexts.
+/// Zygote: a clean interpreter in a sandbox, with its template's modules imported, that is forked for contexts.
 ///
 /// It never runs a cell: whatever cells do, the next context begins as the first one did, without the time that imports
 /// take. It is a command in the sandbox like any other: its processes and memory are the sandbox's, programs inside can
@@ -14,6 +14,7 @@
 #include "async/task.h"
 #include "guest/session.h"
 #include "policy/policy.h"
+#include "service/kernel.h"
 #include "service/languages.h"
 
 namespace brig::sandboxes {
@@ -33,13 +34,18 @@ void prefer_own_engine(std::vector<std::string>& environment);
 /// Writes the files of `launch` where they belong.
 Task<> put_files(const std::function<Result<guest::Session*>()>& agent, const service::Launch& launch);
 
+/// What one begins with.
+struct ZygoteSpec {
+  std::vector<std::string> environment;                         ///< all it has, "NAME=value"
+  std::vector<std::string> modules = service::usual_modules();  ///< imported, those that there are
+};
+
 class Zygote final : public guest::OutputSink, public std::enable_shared_from_this<Zygote> {
  public:
   /// The agent of the sandbox that it is in.
   using Agent = std::function<Result<guest::Session*>()>;
 
-  /// `environment` is all it has, "NAME=value".
-  Zygote(const service::Language& language, std::vector<std::string> environment, asio::any_io_executor executor);
+  Zygote(const service::Language& language, ZygoteSpec spec, asio::any_io_executor executor);
 
   /// Suspends until it can be forked. kUnsupported for a language, or an agent, that cannot; kUnavailable if it ended
   /// or took too long.
@@ -60,7 +66,7 @@ class Zygote final : public guest::OutputSink, public std::enable_shared_from_th
 
  private:
   const service::Language& language_;
-  std::vector<std::string> environment_;
+  ZygoteSpec spec_;
   bool is_ready_ = false;
   bool is_over_ = false;
   Notifier changed_;

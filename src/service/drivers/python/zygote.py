@@ -1,4 +1,4 @@
-# A clean interpreter with the usual modules imported, forked for each context: python3 zygote.py [MODULE…]. ../README.md has the
+# A clean interpreter with some modules imported, forked for each context: python3 zygote.py [MODULE…]. ../README.md has the
 # protocol. It never runs a cell. One child, the spare, waits for the next request and becomes a kernel when it comes, and only
 # then is the next spare forked: so a request waits for no fork, and a child that dies takes nothing along.
 import errno
@@ -6,7 +6,6 @@ import os
 import sys
 import time
 
-USUAL = ("numpy", "pandas", "matplotlib.pyplot")
 REQUEST_LIMIT = 1 << 17  # bytes: more than a frame of the guest protocol
 FOLDER_LIMIT = 2000      # entries of a working folder that are compared with the names of modules
 SOCKET = 3
@@ -36,12 +35,29 @@ def protector():
     return protect
 
 
+class Muted:
+    """What modules print while they are imported goes nowhere: standard output is where the zygote says that it is ready."""
+
+    def __enter__(self):
+        self.output = os.dup(1)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+    def __exit__(self, *_):
+        import ctypes
+        sys.stdout.flush()
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(self.output, 1)
+        os.close(self.output)
+
+
 def prepare(kernel, names):
     """Imports what there is of `names`, and what the first data frame and the first figure would import."""
     for name in names:
         try:
             __import__(name)
-        except Exception:  # not there, or broken: a cell that wants it hears why
+        except BaseException:  # not there, or broken, or it wants to exit: a cell that wants it hears why
             pass
     rich = kernel.part("rich")
     for part in ("shows", "failures"):
@@ -171,7 +187,8 @@ class Zygote:
         self.kernel, self.live = kernel_of(os.path.dirname(os.path.abspath(__file__)))
         self.kernel.prepare()
         cold = set(sys.modules)
-        prepare(self.kernel, names)
+        with Muted():
+            prepare(self.kernel, names)
         self.warm = {name.partition(".")[0] for name in set(sys.modules) - cold}
         self.random, self.origins, self.scheduled = generators(), origins(), scheduled()
 
@@ -254,7 +271,7 @@ class Zygote:
 
 
 def main():
-    zygote = Zygote(sys.argv[1:] or USUAL)
+    zygote = Zygote(sys.argv[1:])
     zygote.settle()
     zygote.serve()
     kernel, live = zygote.kernel, zygote.live

@@ -100,6 +100,42 @@ class ZygoteProcess:
         self.folder.cleanup()
 
 
+class ZygoteModulesTest(unittest.TestCase):
+    """Modules that a template names may be anything."""
+
+    def fork(self, *modules, **sources):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in sources.items():
+                with open(os.path.join(folder, name + ".py"), "w") as file:
+                    file.write(text)
+            zygote = ZygoteProcess(*modules, PYTHONPATH=folder)
+            self.addCleanup(zygote.close)
+            self.assertEqual(zygote.ready, {"type": "ready"})
+            kernel = zygote.fork()
+            self.addCleanup(kernel.close)
+            return kernel
+
+    def setUp(self):
+        if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+            self.skipTest("this process cannot become the parent of those that have lost theirs")
+
+    def test_its_own_are_imported_and_the_usual_are_not(self):
+        kernel = self.fork("mine", "xml.dom", mine="")
+        self.assertEqual(kernel.run("import sys; [name in sys.modules for name in ('mine', 'xml.dom', 'numpy')]").main, "[True, True, False]")
+
+    def test_none_may_be_named(self):
+        self.assertEqual(self.fork().run("import sys; 'numpy' in sys.modules").main, "False")
+
+    def test_those_that_are_missing_or_broken_keep_nothing_from_being_ready(self):
+        kernel = self.fork("no_such_module", "broken", "leaves", "colorsys", broken="raise RuntimeError('broken')", leaves="import sys\nsys.exit(3)")
+        self.assertEqual(kernel.run("import sys; 'colorsys' in sys.modules").main, "True")
+        self.assertEqual(kernel.run("import no_such_module").error["name"], "ModuleNotFoundError")
+
+    def test_what_they_print_is_not_taken_for_being_ready(self):
+        kernel = self.fork("loud", loud="import os, time\nprint('{\"type\":\"loud\"}', flush=True)\nos.write(1, b'raw\\n')\nprint('held back')")
+        self.assertEqual(kernel.run("print('heard')").out, "heard\n")
+
+
 class ZygoteCase(unittest.TestCase):
     modules, environment = ("random", "uuid", "json"), {}
 
@@ -242,7 +278,7 @@ class ZygoteForkTest(ZygoteCase):
 
 @unittest.skipUnless(has("numpy", "pandas", "matplotlib"), "no numpy, pandas and matplotlib in /usr")
 class ZygoteLibrariesTest(ZygoteCase):
-    modules = ()
+    modules = ("numpy", "pandas", "matplotlib.pyplot")
 
     def test_they_are_there_and_nobody_has_used_them(self):
         kernel = self.fork()

@@ -318,7 +318,10 @@ Task<> Connection::answer_error(Error error) {
   const bool is_clients =
       request.refusal || error.code() == Code::kCancelled ||
       (request.status != 0 && (error.code() == Code::kUnavailable || error.code() == Code::kDeadline));
-  const bool is_ours = !is_clients && reply.status >= 500 && error.code() != Code::kUnsupported;
+  // What is said with a 502 may be as ordinary as a sandbox that has ended: the error itself says whether it is
+  // trouble.
+  const bool is_ours =
+      !is_clients && reply.status >= 500 && status_of(error.code()) >= 500 && error.code() != Code::kUnsupported;
   if (is_ours && server_->options.observer.on_failure) server_->options.observer.on_failure(error, exchange_);
   if (request.status != 0) {
     request.must_close = true;  // the answer has begun: only its missing end can say that it is none

@@ -32,7 +32,8 @@ struct Record {
 /// What the server tells. Called in the loop: must not block. All may be empty.
 struct Observer {
   std::function<void(const Record&)> on_request;
-  /// A handler ended with an Error that became a 5xx, threw, or answered nothing.
+  /// A handler ended with an Error that is a 5xx and was told as one, threw, or answered nothing. Not one that cut an
+  /// answer which had begun on purpose (kCancelled), and not a client that was gone.
   std::function<void(const Error&, const Exchange&)> on_failure;
   /// Trouble of the server itself: no descriptors left, a listener that fails.
   std::function<void(const Error&)> on_trouble;

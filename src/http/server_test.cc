@@ -180,6 +180,30 @@ TEST(Server, CutsAnAnswerThatWasBegunAndNotFinished) {
   }
 }
 
+TEST(Server, SaysNothingOfAnAnswerThatIsCutOnPurpose) {
+  Rig rig([](Exchange& exchange) -> Task<> {
+    CO_TRY_VOID(co_await exchange.start(200, {}));
+    CO_TRY_VOID(co_await exchange.write("half"));
+    co_return Error(Code::kCancelled, "nobody is there any more whom it could be of");
+  });
+  const std::string answer = rig.talk_open("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("half"));
+  EXPECT_THAT(answer, Not(HasSubstr("\r\n0\r\n\r\n")));
+  EXPECT_EQ(rig.failures.size(), 0U);
+}
+
+TEST(Server, OnlyTroubleIsAFailureWhateverTheStatus) {
+  const auto failures_of = [](Code code) {
+    Rig rig([code](Exchange&) -> Task<> { co_return Error(code, "what"); }, {},
+            [](const Error&, const Exchange&) { return Reply{.status = 502, .headers = {}, .body = {}}; });
+    EXPECT_THAT(rig.talk("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), HasSubstr("HTTP/1.1 502"));
+    return rig.failures.size();
+  };
+  EXPECT_EQ(failures_of(Code::kInternal), 1U);
+  EXPECT_EQ(failures_of(Code::kUnavailable), 1U);
+  EXPECT_EQ(failures_of(Code::kNotFound), 0U);
+}
+
 TEST(Server, ReportsASecondAnswerAndSendsOne) {
   Rig rig(break_promises);
   const std::string answer = rig.talk("GET /twice HTTP/1.1\r\nHost: x\r\n\r\n");

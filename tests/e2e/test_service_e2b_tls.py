@@ -110,6 +110,14 @@ class Domain(unittest.TestCase):
             raise
 
     @classmethod
+    def begin(cls, name, path, body, headers, address=FAR):
+        """A POST whose answer has begun: the connection and the answer, whose body is not read yet."""
+        connection = http.client.HTTPConnection(name, PORT, timeout=PATIENCE)
+        connection.sock = cls.connect(name, address)
+        connection.request("POST", path, body, headers)
+        return connection, connection.getresponse()
+
+    @classmethod
     def ask(cls, name, method, path, body=None, headers=(), address=FAR, says=None):
         """A request to https://name/path; `says` is the host that its head names, if that is another one."""
         connection = http.client.HTTPConnection(says or name, PORT, timeout=PATIENCE)
@@ -196,6 +204,31 @@ class Domain(unittest.TestCase):
         for says, status in ((self.at(ENVD), 200), (self.at(ENVD, self.other), 401)):
             answer = self.ask(self.at(ENVD, self.other), "GET", "/files?path=/etc/passwd", headers=mine, says=says)
             self.assertEqual(answer.status, status, says)
+
+    def test_what_is_cut_on_purpose_is_no_failure(self):
+        box = self.create()
+        start = {"Content-Type": "application/connect+json", "Connect-Protocol-Version": "1", **self.token(box)}
+        command = envelope({"process": {"cmd": "sleep", "args": ["1000"]}, "stdin": False})
+        cell, json_ = b'{"code": "print(1, flush=True); import time; time.sleep(1000)"}', {"Content-Type": "application/json", **self.token(box)}
+
+        def streams():
+            return [self.begin(self.at(ENVD, box), "/process.Process/Start", command, start), self.begin(self.at(INTERPRETER, box), "/execute", cell, json_)]
+        for connection, answer in streams():  # the client goes
+            self.assertTrue(answer.read1(1))
+            answer.close()
+            connection.close()
+        cut = streams()
+        for _, answer in cut:
+            self.assertTrue(answer.read1(1))
+        self.assertEqual(self.ask("api." + DOMAIN, "DELETE", "/sandboxes/" + box["sandboxID"], headers={"X-API-Key": self.key}).status, 204)
+        for connection, answer in cut:  # the sandbox goes: there is no end, only no more
+            with self.assertRaises((http.client.IncompleteRead, ssl.SSLError, ConnectionError)):
+                answer.read()
+            answer.close()
+            connection.close()
+        for port, path in ((ENVD, "/health"), (INTERPRETER, "/contexts")):
+            self.assertEqual(self.ask(self.at(port, box), "GET", path).status, 502)
+        self.assertNotIn(b"request.failed", self.daemon.log())
 
     def test_names_that_are_none(self):
         sandbox, gone = self.box["sandboxID"], self.create()

@@ -113,8 +113,10 @@ Task<Raced<T>> race(Call& call, Task<T> work, Task<> gone) {
   co_return Raced<T>{Outcome::kDone, Error(Code::kDeadline, "the call took longer than Connect-Timeout-Ms")};
 }
 
-/// The error of a sandbox that is not there, said as for one that never was; or else what `otherwise` is.
+/// The error of a sandbox that is not there, said as for one that never was; or else what `otherwise` is. An answer
+/// that has begun is cut, on purpose: that is how clients know.
 Error halted(Guests& guests, const http::Exchange& exchange, Error otherwise) {
+  if (exchange.has_started()) return {Code::kCancelled, std::string(otherwise.message())};
   const auto again = guests.find(exchange);
   return again ? std::move(otherwise) : again.error();
 }

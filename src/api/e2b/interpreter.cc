@@ -112,7 +112,8 @@ Task<> stream(http::Exchange& exchange, Context::Run& run, std::shared_ptr<Sandb
   while (true) {
     const auto next = flush_at ? std::min(*flush_at, told + kKeepAlive) : told + kKeepAlive;
     auto woken = co_await (run.heard() || sleep(std::min(kLook, until(next))) || exchange.gone());
-    if (woken.index() == 2 || !runs(*sandbox)) co_return Result<>();
+    if (woken.index() == 2) co_return Result<>();
+    if (!runs(*sandbox)) co_return Error(Code::kCancelled, "the sandbox runs no more");
     std::string text;
     bool is_over = false;
     if (woken.index() == 0) {

@@ -172,6 +172,7 @@ TEST_F(E2bServicesTest, AStreamOfASandboxThatEndsIsCutAndHasNoEnd) {
   const std::string rest = client.read_to_end();
   EXPECT_THAT(rest, Not(HasSubstr("\r\n0\r\n\r\n")));
   EXPECT_THAT(rest, Not(HasSubstr("error")));
+  EXPECT_THAT(rig_.failures, ::testing::IsEmpty()) << "nothing that the operator should hear of";
 }
 
 TEST_F(E2bServicesTest, AStreamOfASandboxThatIsPausedIsCutAsWell) {
@@ -180,6 +181,7 @@ TEST_F(E2bServicesTest, AStreamOfASandboxThatIsPausedIsCutAsWell) {
   EXPECT_THAT(client.read_until(R"("pid":41}}})"), HasSubstr("200 OK"));
   ASSERT_TRUE(run(rig_.io, sandboxes_->pause(box_)));
   EXPECT_THAT(client.read_to_end(), Not(HasSubstr("\r\n0\r\n\r\n")));
+  EXPECT_THAT(rig_.failures, ::testing::IsEmpty());
   EXPECT_EQ(box_->commands().size(), 1U);
   EXPECT_FALSE(box_->commands().front()->end()) << "the command is the sandbox's, and goes on";
 }

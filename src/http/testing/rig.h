@@ -63,8 +63,9 @@ struct Seen {
 
 class Rig {
  public:
-  explicit Rig(Handler handler, Limits limits = {}) {
+  explicit Rig(Handler handler, Limits limits = {}, ErrorMapper mapper = {}) {
     ServerOptions options{.limits = limits, .handler = std::move(handler)};
+    if (mapper) options.error_mapper = std::move(mapper);
     options.observer.on_request = [this](const Record& record) {
       const Exchange& exchange = record.exchange;
       seen.push_back({.method = exchange.method(),

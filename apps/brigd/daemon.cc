@@ -78,13 +78,7 @@ class Daemon {
             sandboxes_, *store_, metrics_, journal_, [this] { return server_.figures(); }, wall_now),
         server_(io_.get_executor(),
                 {.limits = {},
-                 .handler =
-                     [this](http::Exchange& exchange) {
-                       if (front_.is_for_guest(exchange)) return front_.handle(exchange);
-                       if (api_.is_for_port(exchange)) return api_.proxy_host(exchange);
-                       if (cors_.admit(exchange)) return api::v1::Cors::answer_preflight(exchange);
-                       return router_.handle(exchange);
-                     },
+                 .handler = [this](http::Exchange& exchange) { return answer(exchange); },
                  .error_mapper = reply_for,
                  .observer = {
                      .on_request = [this](const http::Record& record) { note(record); },
@@ -101,6 +95,7 @@ class Daemon {
   Result<> run();
 
  private:
+  Task<> answer(http::Exchange& exchange);
   Task<> serve();
   Result<> make_first_key();
   void note(const sandboxes::Happening& happening);
@@ -135,6 +130,16 @@ class Daemon {
   http::Server server_;
   TaskGroup tasks_;
 };
+
+/// By whom a request is for: a sandbox's inside (E2B's ports, then any port), or the API.
+Task<> Daemon::answer(http::Exchange& exchange) {
+  using api::e2b::Front;
+  const bool is_for_guest = front_.is_for_guest(exchange);
+  if (!is_for_guest && api_.is_for_port(exchange)) return api_.proxy_host(exchange);
+  const bool may_be_a_pages = !is_for_guest || Front::is_for_agent(exchange);
+  if (may_be_a_pages && cors_.admit(exchange)) return api::v1::Cors::answer_preflight(exchange);
+  return is_for_guest ? front_.handle(exchange) : router_.handle(exchange);
+}
 
 void Daemon::note(const sandboxes::Happening& happening) {
   const bool is_trouble = happening.type.ends_with(".failed");

@@ -65,6 +65,11 @@ bool Front::is_for_guest(const http::Exchange& exchange) const {
          lives_.find(host->name.sandbox_id) != nullptr;
 }
 
+bool Front::is_for_agent(const http::Exchange& exchange) {
+  const auto name = named_guest(exchange);
+  return name && (*name ? (*name)->port == kEnvdPort : is_signed_file(exchange));
+}
+
 Task<> Front::handle(http::Exchange& exchange) {
   exchange.set_route("e2b_guest", {});
   CO_TRY_VOID(co_await guests_.wake(exchange));

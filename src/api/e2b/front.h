@@ -20,6 +20,9 @@ class Front {
 
   /// Whether the request is for a sandbox's inside: then it is handle()'s, whatever its path.
   [[nodiscard]] bool is_for_guest(const http::Exchange& exchange) const;
+  /// Whether is_for_guest() means the agent: web pages that may use the API may use it as well. Pages never speak to
+  /// interpreters, and servers inside say themselves who may.
+  [[nodiscard]] static bool is_for_agent(const http::Exchange& exchange);
   Task<> handle(http::Exchange& exchange);
 
  private:

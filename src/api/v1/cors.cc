@@ -11,12 +11,15 @@ namespace {
 /// What our answers say in headers of their own.
 constexpr std::string_view kExposed =
     "Accept-Ranges, Brig-Dropped, Brig-Next-Offset, Brig-Offset, Brig-Process-Id, Brig-Running, Content-Range, "
-    "Idempotent-Replayed, Location, Mcp-Session-Id, Retry-After, X-Request-Id";
+    "Idempotent-Replayed, Location, Mcp-Session-Id, Retry-After, X-Next-Token, X-Request-Id";
 constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";
 constexpr std::string_view kHeaders =
     "Authorization, Content-Type, Idempotency-Key, If-Range, Last-Event-ID, MCP-Protocol-Version, Mcp-Method, "
-    "Mcp-Name, "
-    "Mcp-Session-Id, Range, X-API-Key, X-Request-Id";
+    "Mcp-Name, Mcp-Session-Id, Range, X-API-Key, X-Request-Id, "
+    // E2B's clients: of the agent, and what they tell of themselves.
+    "Connect-Protocol-Version, Connect-Timeout-Ms, Content-Encoding, E2b-Sandbox-Id, E2b-Sandbox-Port, "
+    "Keepalive-Ping-Interval, X-Access-Token, "
+    "browser, lang, lang_version, package_version, publisher, sdk_runtime, system, User-Agent";
 /// Seconds for which a browser need not ask again.
 constexpr std::string_view kRemembered = "600";
 

@@ -10,19 +10,6 @@ namespace {
 /// Bytes asked of the guest at a time: what one request holds in memory, whatever the file's size.
 constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
 
-/// Up to `most` bytes from `at` on: fewer only if the file ends there.
-Task<std::string> read_piece(std::shared_ptr<sandboxes::Sandbox> sandbox, GuestPath path, std::uint64_t at,
-                             std::uint64_t most) {
-  CO_TRY(guest::Session * session, sandbox->session());  // it may have ended since
-  std::string piece;
-  const guest::ByteSink keep = [&piece](std::span<const std::byte> bytes) -> Result<> {
-    piece.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return {};
-  };
-  CO_TRY_VOID(co_await session->read_file(path, at, most, keep));
-  co_return piece;
-}
-
 Task<> refuse_range(http::Exchange& exchange, http::ByteRange range, std::uint64_t size) {
   auto reply = http::error_reply(416, "range_not_satisfiable",
                                  "nothing of the range is there: the file has " + std::to_string(size) + " bytes",
@@ -43,6 +30,18 @@ Task<> send_small(http::Exchange& exchange, std::string file, const std::string*
 }
 
 }  // namespace
+
+Task<std::string> read_piece(std::shared_ptr<sandboxes::Sandbox> sandbox, GuestPath path, std::uint64_t at,
+                             std::uint64_t most) {
+  CO_TRY(guest::Session * session, sandbox->session());  // it may have ended since
+  std::string piece;
+  const guest::ByteSink keep = [&piece](std::span<const std::byte> bytes) -> Result<> {
+    piece.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return {};
+  };
+  CO_TRY_VOID(co_await session->read_file(path, at, most, keep));
+  co_return piece;
+}
 
 Task<> send_file(http::Exchange& exchange, std::shared_ptr<sandboxes::Sandbox> sandbox, GuestPath path, Bytes said) {
   // We give no validators, so a condition on one never holds.

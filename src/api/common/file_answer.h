@@ -1,6 +1,8 @@
 #pragma once
 /// A file of a sandbox as the answer to a request.
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "base/paths.h"
 #include "base/units.h"
@@ -14,5 +16,9 @@ namespace brig::api {
 /// size is said to be: the files of /proc say 0, those of /sys more than they have. A larger one that shrinks meanwhile
 /// cuts the answer.
 Task<> send_file(http::Exchange& exchange, std::shared_ptr<sandboxes::Sandbox> sandbox, GuestPath path, Bytes size);
+
+/// Up to `most` bytes of a file from `at` on: fewer only if it ends there.
+Task<std::string> read_piece(std::shared_ptr<sandboxes::Sandbox> sandbox, GuestPath path, std::uint64_t at,
+                             std::uint64_t most);
 
 }  // namespace brig::api

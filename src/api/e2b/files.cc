@@ -5,6 +5,7 @@
 #include <boost/json/value.hpp>
 
 #include "api/common/file_answer.h"
+#include "api/e2b/codings.h"
 #include "api/e2b/errors.h"
 #include "api/e2b/gzip.h"
 #include "api/e2b/place.h"
@@ -17,6 +18,9 @@ namespace brig::api::e2b {
 namespace {
 
 namespace bj = boost::json;
+
+/// Of a file that is compressed at a time: a millisecond of the loop's.
+constexpr std::uint64_t kPacked = std::uint64_t{64} << 10;
 
 std::string parameter(const http::Exchange& exchange, std::string_view name) {
   const std::string* text = exchange.target().find(name);
@@ -32,12 +36,28 @@ Result<> expect_user_of(const http::Exchange& exchange) {
 std::string missing(const GuestPath& path) { return "path '" + printable(path.text()) + "' does not exist"; }
 std::string is_folder(const GuestPath& path) { return "path '" + printable(path.text()) + "' is a directory"; }
 
-/// Whether the client refuses what is sent as it is ("identity;q=0", RFC 9110, 12.5.3).
-bool refuses_plain(const http::Exchange& exchange) {
-  for (const std::string_view word : {"identity;q=0", "identity; q=0", "*;q=0", "*; q=0"}) {
-    if (exchange.headers().has_token("Accept-Encoding", word)) return true;
+Codings accepted_by(const http::Exchange& exchange) {
+  std::string all;
+  for (const http::Field& field : exchange.headers()) {
+    if (http::equals_ignoring_case(field.name, "Accept-Encoding")) all += field.value + ",";
   }
-  return false;
+  return codings_of(all);
+}
+
+/// Until its end, wherever that is by then: how long the answer is going to be nobody knows.
+Task<> send_packed(http::Exchange& exchange, std::shared_ptr<sandboxes::Sandbox> sandbox, GuestPath path) {
+  Gzip gzip;
+  std::uint64_t at = 0;
+  CO_TRY(std::string piece, co_await read_piece(sandbox, path, at, kPacked));
+  CO_TRY_VOID(
+      co_await exchange.start(200, {{"Content-Type", "application/octet-stream"}, {"Content-Encoding", "gzip"}}));
+  while (!piece.empty()) {
+    CO_TRY_VOID(co_await exchange.write(gzip.add(piece)));
+    at += piece.size();
+    CO_TRY(piece, co_await read_piece(sandbox, path, at, kPacked));
+  }
+  CO_TRY_VOID(co_await exchange.write(gzip.finish()));
+  co_return co_await exchange.finish();
 }
 
 bj::object written_json(const GuestPath& path) {
@@ -118,8 +138,11 @@ Task<> Files::read(http::Exchange& exchange) {
   CO_TRY(const Guest guest, guests_.find(exchange));
   CO_TRY_VOID(guests_.expect_file_access(exchange, guest, FileAccess::kRead));
   CO_TRY_VOID(expect_user_of(exchange));
-  if (refuses_plain(exchange))
-    co_return co_await exchange.send(error_reply(406, "files are sent as they are; accept the encoding \"identity\""));
+  const Codings codings = accepted_by(exchange);
+  if (!codings.may_be_plain && !codings.may_be_gzip)
+    co_return co_await exchange.send(
+        error_reply(406, "files are sent as they are or as gzip; accept the encoding \"identity\" or \"gzip\""));
+  exchange.add_header("Vary", "Accept-Encoding");
   CO_TRY(const GuestPath path, resolve_path(parameter(exchange, "path"), *guest.sandbox));
   const auto found = co_await follow(guest.sandbox, path);
   if (!found && (found.error().os_error() == ENOENT || found.error().os_error() == ENOTDIR))
@@ -128,6 +151,10 @@ Task<> Files::read(http::Exchange& exchange) {
   if (found->entry.type == guest::FileType::kFolder) co_return Error(Code::kInvalidArgument, is_folder(path));
   if (found->entry.type != guest::FileType::kRegular)
     co_return Error(Code::kInvalidArgument, "path '" + printable(path.text()) + "' is not a regular file");
+  // A range is one of the file itself.
+  const bool is_part = exchange.header("Range") != nullptr || exchange.method() == "HEAD";
+  if (!codings.may_be_plain || (codings.wants_gzip && !is_part))
+    co_return co_await send_packed(exchange, guest.sandbox, found->path);
   co_return co_await send_file(exchange, guest.sandbox, found->path, found->entry.size);
 }
 

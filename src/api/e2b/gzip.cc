@@ -54,4 +54,37 @@ Task<std::size_t> Gunzip::read_some(std::span<std::byte> buffer) {
   co_return std::size_t{room - stream.avail_out};
 }
 
+struct Gzip::State {
+  z_stream stream{};
+};
+
+Gzip::Gzip() : state_(std::make_unique<State>()) {
+  constexpr int kUsualMemory = 8;  // zlib.h: memLevel's default
+  BRIG_CHECK(
+      ::deflateInit2(&state_->stream, Z_BEST_SPEED, Z_DEFLATED, kGzipOnly, kUsualMemory, Z_DEFAULT_STRATEGY) == Z_OK,
+      "zlib has no memory");
+}
+
+Gzip::~Gzip() { ::deflateEnd(&state_->stream); }
+
+std::string Gzip::add(std::string_view piece) { return run(piece, Z_NO_FLUSH); }
+std::string Gzip::finish() { return run({}, Z_FINISH); }
+
+std::string Gzip::run(std::string_view piece, int flush) {
+  z_stream& stream = state_->stream;
+  // zlib's own type has no const; deflate() only reads.
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(piece.data()));
+  stream.avail_in = static_cast<uInt>(piece.size());
+  std::string packed;
+  do {
+    const std::size_t before = packed.size();
+    packed.resize(before + kPiece);
+    stream.next_out = reinterpret_cast<Bytef*>(packed.data() + before);
+    stream.avail_out = static_cast<uInt>(kPiece);
+    (void)::deflate(&stream, flush);  // with room and a sound state it has no way to fail
+    packed.resize(packed.size() - stream.avail_out);
+  } while (stream.avail_out == 0);
+  return packed;
+}
+
 }  // namespace brig::api::e2b

@@ -1,7 +1,9 @@
 #pragma once
 /// Gunzip: a body that comes compressed (Content-Encoding: gzip), read as what it was. Holds one piece of each, however
-/// much one becomes.
+/// much one becomes. Gzip: the other way, for answers.
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "async/task.h"
 #include "guest/session.h"
@@ -19,6 +21,26 @@ class Gunzip {
   Task<std::size_t> read_some(std::span<std::byte> buffer);
 
  private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Compresses quickly rather than well: who waits for it holds up the loop meanwhile. A quarter of a megabyte of
+/// memory.
+class Gzip {
+ public:
+  Gzip();
+  Gzip(const Gzip&) = delete;
+  Gzip& operator=(const Gzip&) = delete;
+  ~Gzip();
+
+  /// What is to be sent now that `piece` has come; may be empty.
+  std::string add(std::string_view piece);
+  /// The rest. Nothing may be added any more.
+  std::string finish();
+
+ private:
+  std::string run(std::string_view piece, int flush);
   struct State;
   std::unique_ptr<State> state_;
 };

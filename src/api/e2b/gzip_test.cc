@@ -53,6 +53,25 @@ Result<std::string> unpack(std::string bytes, std::size_t in, std::size_t out) {
   return run(io, all_of(gunzip, out));
 }
 
+TEST(Gzip, IsWhatGunzipTakes) {
+  std::string plain;
+  for (std::uint64_t i = 0; i < 50'000; ++i) plain += std::to_string(i * i);
+  std::string noise(300'000, '\0');
+  std::uint32_t state = 1;
+  for (char& byte : noise) byte = static_cast<char>((state = state * 1664525U + 1013904223U) >> 24U);
+  for (const std::string& text : {std::string(), std::string("x"), plain, noise, std::string(1'000'000, 'a')}) {
+    for (const std::size_t piece : {std::size_t{999}, std::size_t{64} << 10, std::size_t{1} << 20}) {
+      Gzip gzip;
+      std::string packed;
+      for (std::size_t at = 0; at < text.size(); at += piece)
+        packed += gzip.add(std::string_view(text).substr(at, piece));
+      packed += gzip.finish();
+      EXPECT_EQ(unpack(packed, 4096, 4096).value(), text);
+      if (text.size() > 300'000) EXPECT_LT(packed.size(), text.size() / 2);
+    }
+  }
+}
+
 TEST(Gunzip, IsWhatItWasHoweverItComes) {
   std::string plain;
   for (std::uint64_t i = 0; i < 50'000; ++i) plain += std::to_string(i * i);

@@ -26,6 +26,20 @@ export const methods = [
     await assert.rejects(t.box.files.read("nonsense.txt"), (error) => error instanceof FileNotFoundError && /'\/home\/user\/nonsense.txt' does not exist/.test(error.message));
     await assert.rejects(t.box.files.read("/home/user"), (error) => error instanceof InvalidArgumentError && /'\/home\/user' is a directory/.test(error.message));
   }),
+  row("sandbox.files.read({gzip: true})", "GET /files", async (t) => {
+    const large = "0123456789abcdef".repeat(1 << 17); // 2 MiB
+    for (const contents of ["", "Grüße", large]) {
+      await t.box.files.write("packed.txt", contents);
+      assert.equal(await t.box.files.read("packed.txt", { gzip: true }), contents);
+    }
+    const url = await t.box.downloadUrl("packed.txt");
+    const answer = await fetch(url, { headers: { "accept-encoding": "gzip" } });
+    assert.equal(answer.headers.get("content-encoding"), "gzip");
+    assert.equal(answer.headers.get("vary"), "Accept-Encoding");
+    assert.equal(await answer.text(), large);
+    const part = await fetch(url, { headers: { "accept-encoding": "gzip", range: "bytes=1-3" } });
+    assert.deepEqual([part.status, part.headers.get("content-encoding"), await part.text()], [206, null, "123"]);
+  }),
   row("sandbox.files.read({user: 'root'})", "GET /files", async (t) => {
     await t.box.files.write("mine.txt", "mine");
     assert.equal(await t.box.files.read("mine.txt", { user: "user" }), "mine");

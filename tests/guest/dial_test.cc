@@ -144,6 +144,7 @@ TEST_F(DialTest, ConnectionsLeaveRoomForCommands) {
   Collected output;
   EXPECT_EQ(shell("echo still here", output).value, 0);
   open.pop_back();
+  settle();
   EXPECT_NE(dial(ntohs(address.sin_port)), nullptr);
 }
 

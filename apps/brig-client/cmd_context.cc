@@ -106,7 +106,7 @@ std::optional<int> parse(const Words& words, ContextOptions& o) {
   options.positional("FILE", o.source.file, "the code, or - to read it from the standard input");
   options.option("-c,--code", o.source.code, "CODE", "the code");
   options.option("-l,--lang", o.source.language, "LANGUAGE",
-                 "python, javascript, typescript, java or bash (else by the file's name)");
+                 "python, javascript, typescript, java, r or bash (else by the file's name)");
   options.option("--template", o.template_name, "NAME", "what the sandbox is made from, if it is made now (host)");
   options.option("--timeout", o.timeout, "TIME", "how long the code may run; what it has changed until then stays");
   options.option("--out", o.out, "DIR", "where figures are saved (figures)");

@@ -44,7 +44,7 @@ std::optional<int> parse(const Words& words, ReplOptions& o) {
                        "interrupts, Ctrl-D ends. Reads a pipe as well; then the exit code is 1 if something failed.\n"
                        "The sandbox is one of the daemon that is named; without one, of a daemon of its own, and ends "
                        "with it.");
-  options.option("-l,--lang", o.language, "LANGUAGE", "python (the default), javascript, typescript, java or bash");
+  options.option("-l,--lang", o.language, "LANGUAGE", "python (the default), javascript, typescript, java, r or bash");
   options.option("--sandbox", o.sandbox, "ID", "one that there is, which goes on afterwards; else a new one");
   options.option("--template", o.template_name, "NAME", "of the new one (host)");
   options.option("--memory", o.memory, "SIZE", "of the new one");

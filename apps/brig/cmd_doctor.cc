@@ -106,6 +106,7 @@ std::vector<Finding> find_languages() {
     for (const char* folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
       if (path.empty() && ::access((folder + program).c_str(), X_OK) == 0) path = folder + program;
     }
+    if (path.empty() && language.name == "r") continue;  // few want it: where it is not, nothing is missing
     if (!path.empty()) {
       findings.push_back({Finding::State::kGood, std::string(language.name), path, ""});
     } else {

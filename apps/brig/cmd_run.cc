@@ -98,7 +98,7 @@ std::optional<int> parse(const Arguments& arguments, RunOptions& o) {
   options.positional("FILE", o.source.file, "The program's source, or - to read it from the standard input");
   options.option("-c,--code", o.source.code, "CODE", "The program's source");
   options.option("-l,--lang", o.source.language, "LANGUAGE",
-                 "python, javascript or bash (else by the file's name; python for -c)");
+                 "python, javascript, bash or r (else by the file's name; python for -c)");
   options.rest(o.source.rest);
   options.option("--context", o.context, "NAME",
                  "Run it in an interpreter that lives on in a daemon instead (brig run --context NAME --help)");

@@ -36,7 +36,7 @@ Result<const Language*> choose_language(const SourceOptions& options, const std:
   if (const Language* language = language_of_first_line(text)) return language;
   return Error(Code::kInvalidArgument,
                "the name \"" + printable(file_name) +
-                   "\" does not say which language it is: add --lang python, javascript or bash, or run a "
+                   "\" does not say which language it is: add --lang python, javascript, bash or r, or run a "
                    "program of the template after --");
 }
 

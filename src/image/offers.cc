@@ -37,7 +37,8 @@ struct Interpreter {
 };
 
 constexpr std::array kInterpreters = {Interpreter{"python", "/usr/bin/python3"},
-                                      Interpreter{"javascript", "/usr/bin/node"}, Interpreter{"bash", "/usr/bin/bash"}};
+                                      Interpreter{"javascript", "/usr/bin/node"}, Interpreter{"bash", "/usr/bin/bash"},
+                                      Interpreter{"r", "/usr/bin/Rscript"}};
 
 bool is_package(const std::string& versioned, std::string_view name) {
   return versioned.starts_with(name) && versioned.size() > name.size() && versioned[name.size()] == '=';

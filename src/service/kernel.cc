@@ -36,6 +36,8 @@ constexpr std::array kNodeParts = {
     Part{"typescript.cjs", kNodeTypescript}, Part{"values.cjs", kNodeValues},
 };
 constexpr std::array kJavaParts = {Part{"Kernel.java", kJavaKernel}};
+constexpr std::array kRParts = {Part{"kernel.R", kRKernel}, Part{"json.R", kRJson}, Part{"shows.R", kRShows},
+                                Part{"masks.R", kRMasks}};
 constexpr std::array kShellParts = {Part{"kernel.sh", kShellKernel}, Part{"cells.sh", kShellCells}};
 
 /// The first is the kernel itself. Empty for a language that has none.
@@ -43,6 +45,7 @@ std::span<const Part> parts_of(std::string_view language) {
   if (language == "python") return kPythonParts;
   if (language == "javascript" || language == "typescript") return kNodeParts;
   if (language == "java") return kJavaParts;
+  if (language == "r") return kRParts;
   if (language == "bash") return kShellParts;
   return {};
 }

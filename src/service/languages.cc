@@ -20,24 +20,19 @@ constexpr std::array<std::string_view, 1> kTypeScriptNames = {"ts"};
 constexpr std::array<std::string_view, 3> kTypeScriptFiles = {".ts", ".mts", ".cts"};
 constexpr std::array<std::string_view, 1> kJavaNames = {"jshell"};
 constexpr std::array<std::string_view, 1> kJavaFiles = {".java"};
+constexpr std::array<std::string_view, 1> kRNames = {"rscript"};
+constexpr std::array<std::string_view, 1> kRFiles = {".r"};
 constexpr std::array<std::string_view, 2> kShellNames = {"sh", "shell"};
 constexpr std::array<std::string_view, 2> kShellFiles = {".sh", ".bash"};
 
-constexpr std::array<Language, 5> kLanguages = {{
+constexpr std::array<Language, 6> kLanguages = {{
     {"python", "python3", ".py", "python3", true, kPythonNames, kPythonFiles},
     {"javascript", "node", ".js", "nodejs", false, kNodeNames, kNodeFiles},
     {"bash", "bash", ".sh", "bash", false, kShellNames, kShellFiles},
     {"typescript", "node", ".ts", "nodejs", false, kTypeScriptNames, kTypeScriptFiles, true},
     {"java", "java", ".java", "default-jdk-headless", false, kJavaNames, kJavaFiles, true},
+    {"r", "Rscript", ".R", "r-base-core", false, kRNames, kRFiles},
 }};
-
-/// Languages that E2B's interpreter has, and what to do instead.
-struct Missing {
-  std::string_view name;
-  std::string_view title;
-  std::string_view instead;
-};
-constexpr std::array<Missing, 1> kMissing = {{{"r", "R", "Rscript -e 'CODE'"}}};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -64,12 +59,6 @@ Result<const Language*> find_language(std::string_view name) {
     known.push_back(language.name);
     known.insert(known.end(), language.aliases.begin(), language.aliases.end());
     list += (list.empty() ? "" : ", ") + std::string(language.name);
-  }
-  for (const Missing& missing : kMissing) {
-    if (missing.name == wanted)
-      return Error(Code::kUnsupported, "Brig has no interpreter that keeps the state of " + std::string(missing.title) +
-                                           ": run it as a command (" + std::string(missing.instead) +
-                                           ") in a template that has it, or use one of " + list);
   }
   return Error(Code::kInvalidArgument, "unknown language \"" + printable(name, 40) + "\"" +
                                            did_you_mean(wanted, known) + ": Brig knows " + list +

@@ -27,8 +27,7 @@ struct Language {
 /// Every language, the default one first.
 std::span<const Language> languages();
 
-/// By name or alias, whatever the case. kInvalidArgument with a «did you mean» and the list; kUnsupported for R, which
-/// users of other interpreters know and Brig has no kernel for.
+/// By name or alias, whatever the case. kInvalidArgument with a «did you mean» and the list.
 Result<const Language*> find_language(std::string_view name);
 
 /// By the file name's extension; null if that says nothing.

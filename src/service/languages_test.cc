@@ -18,6 +18,8 @@ TEST(FindLanguage, KnowsNamesAndAliases) {
   EXPECT_EQ(language("js").name, "javascript");
   EXPECT_EQ(language("sh").name, "bash");
   EXPECT_EQ(language("TS").name, "typescript");
+  EXPECT_EQ(language("R").name, "r");
+  EXPECT_EQ(language("Rscript").name, "r");
 }
 
 TEST(FindLanguage, RefusesTheRestWithTheList) {
@@ -25,23 +27,15 @@ TEST(FindLanguage, RefusesTheRestWithTheList) {
   ASSERT_FALSE(wrong.has_value());
   EXPECT_EQ(wrong.error().code(), Code::kInvalidArgument);
   EXPECT_THAT(wrong.error().message(), HasSubstr("did you mean \"python\""));
-  EXPECT_THAT(wrong.error().message(), HasSubstr("python, javascript, bash, typescript, java"));
+  EXPECT_THAT(wrong.error().message(), HasSubstr("python, javascript, bash, typescript, java, r"));
   EXPECT_FALSE(find_language("").has_value());
-}
-
-TEST(FindLanguage, SaysWhatToDoInsteadOfWhatHasNoKernel) {
-  for (const char* name : {"r", "R"}) {
-    const auto missing = find_language(name);
-    ASSERT_FALSE(missing.has_value());
-    EXPECT_EQ(missing.error().code(), Code::kUnsupported);
-    EXPECT_THAT(missing.error().message(), HasSubstr("run it as a command"));
-  }
 }
 
 TEST(LanguageOfFile, GoesByTheExtension) {
   EXPECT_EQ(language_of_file("a.PY")->name, "python");
   EXPECT_EQ(language_of_file("a.b.mjs")->name, "javascript");
   EXPECT_EQ(language_of_file("a.sh")->name, "bash");
+  EXPECT_EQ(language_of_file("a.R")->name, "r");
   EXPECT_EQ(language_of_file("py"), nullptr);
   EXPECT_EQ(language_of_file("a."), nullptr);
   EXPECT_EQ(language_of_file(""), nullptr);
@@ -56,6 +50,8 @@ TEST(LaunchOf, PutsAFileIntoTheWorkspaceAndCodeBeside) {
   EXPECT_EQ(launch.files[0].text, "ls");
   EXPECT_THAT(launch_of({.language = &language("js"), .name = "", .text = "", .arguments = {}})->argv,
               ElementsAre("node", "/tmp/.brig/main.js"));
+  EXPECT_THAT(launch_of({.language = &language("r"), .name = "", .text = "", .arguments = {}})->argv,
+              ElementsAre("Rscript", "/tmp/.brig/main.R"));
 }
 
 TEST(LaunchOf, RefusesWhatRunsInCellsOnly) {

@@ -131,6 +131,11 @@ class Programs(RunCase):
         self.write("app.js", "console.log(1 + 1, process.argv.slice(2))")
         self.assertEqual(self.run_brig("--memory", "512M", "app.js", "--", "x").out, "2 [ 'x' ]\n")
 
+    @unittest.skipUnless(os.path.exists("/usr/bin/Rscript"), "needs R (r-base-core)")
+    def test_r(self):
+        self.write("sums.R", "x <- 20\nx + 22\ncat(commandArgs(TRUE), length(list.files('/etc/R', 'site')))")  # what the administrator wrote stays out
+        self.assertEqual(self.run_brig("sums.R", "--", "x").out, "[1] 42\nx 0")
+
     def test_any_program(self):
         self.assertEqual(self.run_brig("--", "echo", "-n", "--", "hi").out, "-- hi")
 

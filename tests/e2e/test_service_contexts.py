@@ -83,9 +83,6 @@ class Contexts(unittest.TestCase):
         self.client.expect(204, "DELETE", at + "/python")
         self.assertEqual(self.client.post(at + "/python/restart", {}).status, 404)
         self.assertEqual(self.client.post(at + "/nonsense/run", {"code": "1"}).status, 404)
-        for refused in (self.client.post(at + "/r/run", {"code": "1"}), self.client.post(at, {"language": "R"})):
-            self.assertEqual((refused.status, refused.json()["code"]), (501, "unsupported"))
-            self.assertIn("run it as a command", refused.json()["error"])
         self.client.kill(sandbox)
 
     def test_typescript(self):
@@ -115,6 +112,29 @@ class Contexts(unittest.TestCase):
         self.assertEqual(run("kept + 22")["results"][0]["data"]["text/plain"], "42")
         self.assertEqual(run("System.exit(3);")["status"], "died")
         self.assertEqual(run("1 + 1")["results"][0]["data"]["text/plain"], "2")
+        self.client.kill(sandbox)
+
+    def test_r(self):
+        """Where the template has it; else the cell is told, and what to do."""
+        sandbox = self.client.create(ttl_seconds=120)
+        at = "/v1/sandboxes/%s/contexts/r/run" % sandbox
+        run = lambda code, **more: self.client.expect(200, "POST", at, {"code": code, **more})
+        ran = run("kept <- 20; cat(kept, '\\n'); message('told')")
+        if not os.path.exists("/usr/bin/Rscript"):
+            self.assertEqual((ran["status"], ran["error"]["name"]), ("died", "LanguageNotAvailable"))
+            self.assertIn("install r-base-core", ran["error"]["value"])
+            return
+        self.assertEqual((ran["status"], ran["stdout"], ran["stderr"]), ("ok", "20 \n", "told\n"), ran)
+        for code in ("repeat {}", "try(repeat {}); repeat {}", "Sys.sleep(600)", "system('sleep 600')"):
+            self.assertEqual(run(code, timeout_ms=300)["status"], "timeout", code)
+        ran = run("plot(1:3)\ndata.frame(n = kept + 22)")
+        self.assertEqual([sorted(one["data"]) for one in ran["results"]], [["e2b/data", "text/html", "text/plain"], ["image/png"]], ran)
+        self.assertEqual(ran["results"][0]["data"]["e2b/data"], '{"n":[42]}')
+        self.assertIn("<cell ", run("f <- function() stop('no')\nf()")["error"]["traceback"])
+        ran = run("quit(status = 3)")
+        self.assertEqual((ran["status"], ran["exit_code"]), ("exit", 3))
+        self.assertEqual(run("tools::pskill(Sys.getpid(), 9)")["status"], "died")
+        self.assertEqual(run("exists('kept')")["results"][0]["data"]["text/plain"], "[1] FALSE")
         self.client.kill(sandbox)
 
     def test_a_cell_may_say_where(self):

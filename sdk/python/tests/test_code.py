@@ -95,9 +95,12 @@ class Live(LiveCase):
         self.assertEqual(self.sandbox.run_code("let a = 6; a * 7", language="js").text, "42")
         self.assertEqual(self.sandbox.run_code("echo $((a = 6 * 7))", language="bash").logs.stdout, ["42\n"])
         self.assertEqual(self.sandbox.run_code("echo $a", language="bash").logs.stdout, ["42\n"])
-        with self.assertRaises(brig.UnsupportedError) as caught:
-            self.sandbox.run_code("1", language="r")
-        self.assertIn("run it as a command", str(caught.exception))
+        drawn = self.sandbox.run_code("plot(1:3); 6 * 7", language="r")
+        if drawn.error is None:
+            self.assertEqual((drawn.text, [result.png is not None for result in drawn.results]), ("[1] 42", [False, True]))
+        else:  # the host has no R
+            self.assertEqual(drawn.error.name, "LanguageNotAvailable")
+            self.assertIn("r-base-core", drawn.error.value)
         with self.assertRaises(brig.NotFoundError):
             self.sandbox.run_code("1", language="cobol")
         with self.assertRaises(brig.InvalidArgumentError):

@@ -87,7 +87,7 @@ export interface Execution {
 }
 
 export interface RunCodeOptions {
-  /** `"python"` (the default), `"javascript"`, `"typescript"`, `"bash"` or `"java"`. Each has a context of its own, which its first cell starts. */
+  /** `"python"` (the default), `"javascript"`, `"typescript"`, `"bash"`, `"java"` or `"r"`. Each has a context of its own, which its first cell starts. */
   language?: string;
   /** Another one, of `createCodeContext()`. */
   context?: CodeContext | string;

@@ -114,12 +114,10 @@ Result<std::shared_ptr<sandboxes::Context>> running_context(sandboxes::Sandbox& 
   return context;
 }
 
-/// The context that `id` names, or that the language of that name has by itself, from its first use on. kUnsupported
-/// for a language without a kernel.
+/// The context that `id` names, or that the language of that name has by itself, from its first use on.
 Result<std::shared_ptr<sandboxes::Context>> context_to_run(sandboxes::Sandbox& sandbox, std::string_view id) {
   if (sandbox.find_context(id)) return running_context(sandbox, id);
   const auto language = service::find_language(id);
-  if (!language && language.error().code() == Code::kUnsupported) return language.error();
   if (!language) return no_context(id);
   return sandbox.default_context(default_context(**language, sandbox.spec()));
 }

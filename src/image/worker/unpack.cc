@@ -27,14 +27,16 @@ struct Candidate {
   std::string_view language;
   std::string_view interpreter;
 };
-constexpr std::array<Candidate, 8> kInterpreters{{{"python", "/usr/local/bin/python3"},
-                                                  {"python", "/usr/bin/python3"},
-                                                  {"javascript", "/usr/local/bin/node"},
-                                                  {"javascript", "/usr/bin/node"},
-                                                  {"javascript", "/usr/bin/nodejs"},
-                                                  {"bash", "/usr/bin/bash"},
-                                                  {"bash", "/bin/bash"},
-                                                  {"bash", "/usr/local/bin/bash"}}};
+constexpr std::array<Candidate, 10> kInterpreters{{{"python", "/usr/local/bin/python3"},
+                                                   {"python", "/usr/bin/python3"},
+                                                   {"javascript", "/usr/local/bin/node"},
+                                                   {"javascript", "/usr/bin/node"},
+                                                   {"javascript", "/usr/bin/nodejs"},
+                                                   {"bash", "/usr/bin/bash"},
+                                                   {"bash", "/bin/bash"},
+                                                   {"bash", "/usr/local/bin/bash"},
+                                                   {"r", "/usr/local/bin/Rscript"},
+                                                   {"r", "/usr/bin/Rscript"}}};
 
 class Job {
  public:

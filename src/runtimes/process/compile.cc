@@ -225,8 +225,9 @@ void PlanBuilder::bind_system() {
   }
   for (const std::string& name : host_.etc_entries) {
     const std::string path = "etc/" + name;
-    const bool is_file =
-        name.contains('.') || name == "magic" || name == "matplotlibrc" || name == "protocols" || name == "services";
+    const bool is_file = name.contains('.') || name.starts_with("R/") || name == "magic" || name == "matplotlibrc" ||
+                         name == "protocols" || name == "services";
+    if (is_file) folder_with_parents(path.substr(0, path.rfind('/')));
     if (is_file) empty_file(path);
     else folder_with_parents(path);
     add(BindHost{.host = "/" + path, .path = path, .flags = kSystem | kNoExec});

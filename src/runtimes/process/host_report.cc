@@ -21,9 +21,11 @@ namespace brig::runtimes::process {
 namespace {
 
 /// What programs of /usr need from /etc and what says nothing about the host: links between packages, the linker's
-/// cache, fonts, public certificates, number-to-name tables.
-constexpr std::array<const char*, 9> kEtcEntries{"alternatives", "fonts",     "ld.so.cache", "magic",    "matplotlibrc",
-                                                 "mime.types",   "protocols", "services",    "ssl/certs"};
+/// cache, fonts, public certificates, number-to-name tables, and of R what its packages install (Renviron.site and
+/// Rprofile.site are the administrator's, and stay away).
+constexpr std::array<const char*, 13> kEtcEntries{
+    "R/Makeconf", "R/Renviron",   "R/ldpaths",  "R/repositories", "alternatives", "fonts",    "ld.so.cache",
+    "magic",      "matplotlibrc", "mime.types", "protocols",      "services",     "ssl/certs"};
 
 struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }

@@ -234,11 +234,21 @@ export const methods = [
     return "Where the template has a JDK; otherwise the execution has the error `LanguageNotAvailable`, which says what to do.";
   }),
   row("runCode({language: 'r'})", "POST /execute", async (box) => {
-    const { error } = await box.runCode("1", { language: "r" });
-    assert.equal(error.name, "LanguageNotAvailable");
-    assert.match(error.value, /run it as a command/);
+    const run = (code, envs) => box.runCode(code, { language: "r", envs });
+    const ran = await run("x <- 20\nx + 22");
+    if (ran.error) {
+      assert.equal(ran.error.name, "LanguageNotAvailable");
+      assert.match(ran.error.value, /install/);
+    } else {
+      assert.equal(ran.text, "[1] 42");
+      assert.equal(out(await run("cat(Sys.getenv('MINE'), x)", { MINE: "of the cell" })), "of the cell 20");
+      assert.match((await run("hist(c(1, 2, 2))")).results[0].png, /^iVBOR/);
+      const [table] = (await run("data.frame(n = 1:2, s = c('a', NA))")).results;
+      assert.deepEqual([table.data, table.html.includes("<td>a</td>")], [{ n: [1, 2], s: ["a", null] }, true]);
+      assert.equal((await run("stop('no')")).error.value, "no");
+    }
     assert.equal((await box.runCode("1", { language: "cobol" })).error.name, "LanguageNotAvailable");
-    return "No interpreter keeps its state; the execution has the error `LanguageNotAvailable`, which says what to do.";
+    return "Where the template has R; otherwise the execution has the error `LanguageNotAvailable`, which says what to do.";
   }, "contexts"),
   row("sandbox.createCodeContext", "POST /contexts", async (box) => {
     await within(box, {}, async (context) => {
@@ -250,7 +260,7 @@ export const methods = [
       assert.deepEqual([context.language, context.cwd], ["javascript", "/tmp"]);
       assert.equal((await box.runCode("process.cwd()", { context })).text, "/tmp");
     });
-    await assert.rejects(box.createCodeContext({ language: "r" }), /500/);
+    await assert.rejects(box.createCodeContext({ language: "cobol" }), /500/);
     await assert.rejects(box.createCodeContext({ cwd: "/no/such/folder" }), /500/);
   }, "contexts"),
   row("sandbox.listCodeContexts", "GET /contexts", async () => {

@@ -39,7 +39,7 @@ class CodeInterpreter:
 
         Args:
             code: at most 10 MB. The value of a last expression is a result; so are figures, tables and what display() is given.
-            language: "python" (the default), "javascript", "typescript", "bash" or "java". Each has a context of its own, which its first cell
+            language: "python" (the default), "javascript", "typescript", "bash", "java" or "r". Each has a context of its own, which its first cell
                 starts.
             context: another one, of create_code_context().
             timeout_seconds: the cell is interrupted after so long (status "timeout") and the state is kept. Default: the sandbox's
@@ -50,8 +50,7 @@ class CodeInterpreter:
                 interrupted.
 
         Raises:
-            InvalidArgumentError, NotFoundError (no such context), ConflictError (paused), QuotaError (64 cells wait already),
-            UnsupportedError (a language without an interpreter that keeps state).
+            InvalidArgumentError, NotFoundError (no such context), ConflictError (paused), QuotaError (64 cells wait already).
             How the cell itself ends is a value: an exception of the code is `error`. A cell whose connection breaks is interrupted.
         """
         asked = core.CellSpec(code, language, context, timeout_seconds, envs, cwd)
@@ -74,12 +73,12 @@ class CodeInterpreter:
         """Starts another interpreter, with a state of its own, and returns when it is ready.
 
         Args:
-            language: "python" (the default), "javascript", "typescript", "bash" or "java".
+            language: "python" (the default), "javascript", "typescript", "bash", "java" or "r".
             cwd: default: the template's working folder.
             envs: added to the sandbox's own. BRIG_ENGINE="ipython" asks for IPython's shell where the template has it.
 
         Raises: InvalidArgumentError, NotFoundError (the template has no such interpreter), QuotaError (32 contexts at most),
-            UnsupportedError, ConflictError (paused).
+            ConflictError (paused).
         """
         return self._client._run(core.create_context(self.id, language, cwd, envs))
 

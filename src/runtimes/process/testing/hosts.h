@@ -13,7 +13,7 @@ inline HostReport full_host() {
   host.cgroups = {
       .version = sys::CgroupVersion::kV1, .memory = "/cg/memory", .pids = "/cg/pids", .cpu = "/cg/cpu", .why_not = ""};
   host.root_entries = {{"bin", "usr/bin"}, {"lib", "usr/lib"}, {"lib64", "usr/lib64"}, {"sbin", "usr/sbin"}};
-  host.etc_entries = {"alternatives", "ld.so.cache", "ssl/certs"};
+  host.etc_entries = {"R/ldpaths", "alternatives", "ld.so.cache", "ssl/certs"};
   return host;
 }
 

@@ -24,6 +24,14 @@ runtime::Cause cause_for_commands(EndReason reason) {
                                                                      : runtime::Cause::kSignalled;
 }
 
+/// And what it is for a cell: by its name told from a context that was closed, by the reason an expiry from a kill.
+service::ProgramError ended(EndReason reason) {
+  std::string sentence = "the sandbox has ended (" + std::string(to_string(reason)) + "), and the context with it";
+  if (reason == EndReason::kExpired) sentence += ": its time-to-live was over; give it a longer one (ttl_seconds)";
+  if (reason == EndReason::kIdle) sentence += ": nobody used it for its idle time (idle_seconds)";
+  return {.name = "SandboxEnded", .value = std::move(sentence), .traceback = {}};
+}
+
 }  // namespace
 
 Sandbox::Sandbox(SandboxSpec spec, Lifecycle life, std::unique_ptr<runtime::Cell> cell,
@@ -412,7 +420,7 @@ Task<> Sandbox::end(EndReason reason, std::string detail) {
     command->abandon(cause_for_commands(reason), "the sandbox ended: " + std::string(to_string(reason)));
     on_command_end_(*this, *command);
   }
-  for (const auto& context : std::exchange(contexts_, {})) context->close();
+  for (const auto& context : std::exchange(contexts_, {})) context->close(ended(reason));
   interpreters_.zygote.reset();
   auto destroyed = co_await with_timeout(kDestroyLimit, cell_->destroy(), "removing the sandbox");
   session_.reset();

@@ -374,6 +374,30 @@ class Contexts(unittest.TestCase):
         self.assertEqual(self.run_cell("len('%s')" % ("x" * (9 << 20)))["results"][0]["data"]["text/plain"], str(9 << 20))
 
     def test_they_end_with_the_sandbox(self):
+    def test_a_cell_that_its_sandboxs_end_cuts_off_hears_why(self):
+        for lives, end, word in (({"ttl_seconds": 3}, lambda sandbox: None, "expired"), ({"ttl_seconds": 60}, self.client.kill, "killed")):
+            with self.subTest(word):
+                sandbox = self.client.create(**lives)
+                at = "/v1/sandboxes/%s/contexts/python/run" % sandbox
+                answers = []
+                cell = {"code": "open('/workspace/begun', 'w').close()\nimport time; time.sleep(600)"}
+                worker = threading.Thread(target=lambda: answers.append(self.client.expect(200, "POST", at, cell)))
+                worker.start()
+                self.assertTrue(wait_until(lambda: answers or self.client.exec(sandbox, "test -e /workspace/begun")["exit_code"] == 0))
+                end(sandbox)
+                worker.join(60)
+                self.assertEqual([(one["status"], one["error"]["name"]) for one in answers], [("died", "SandboxEnded")])
+                self.assertIn("the sandbox has ended (%s)" % word, answers[0]["error"]["value"])
+
+    def test_a_context_that_is_removed_is_no_end_of_the_sandbox(self):
+        answers = []
+        worker = threading.Thread(target=lambda: answers.append(self.run_cell("open('/workspace/closing', 'w').close()\nimport time; time.sleep(600)")))
+        worker.start()
+        self.assertTrue(wait_until(lambda: answers or self.client.exec(self.sandbox, "rm /workspace/closing")["exit_code"] == 0))
+        self.client.expect(204, "DELETE", "%s/%s" % (self.at, self.context))
+        worker.join(60)
+        self.assertEqual([(one["status"], one["error"]["name"]) for one in answers], [("died", "ContextClosed")])
+
         sandbox = self.client.create(ttl_seconds=60)
         at = "/v1/sandboxes/%s/contexts" % sandbox
         context = self.client.expect(201, "POST", at, {})["id"]

@@ -126,7 +126,7 @@ std::string error_line(std::string_view name, std::string_view value, std::strin
 
 std::string error_line(const service::ProgramError& error) {
   // What the service calls an interpreter that is gone.
-  const bool is_gone = error.name == "KernelDied" || error.name == "ContextClosed";
+  const bool is_gone = error.name == "KernelDied" || error.name == "ContextClosed" || error.name == "SandboxEnded";
   return error_line(is_gone ? "UnexpectedEndOfExecution" : error.name, error.value, error.traceback);
 }
 

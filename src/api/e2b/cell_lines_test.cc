@@ -132,6 +132,11 @@ TEST(CellLines, SaysHowItEndedInTheServicesWords) {
                         0, kNow),
               HasSubstr(R"("name":"UnexpectedEndOfExecution","value":"signal 11")"));
   EXPECT_EQ(split(dies.take(ended("died"), 0, kNow)).size(), 1U);
+  for (const char* name : {"ContextClosed", "SandboxEnded"}) {
+    CellLines closed;
+    EXPECT_THAT(closed.take({.kind = Kind::kError, .error = {.name = name, .value = "why", .traceback = {}}}, 0, kNow),
+                HasSubstr(R"("name":"UnexpectedEndOfExecution","value":"why")"));
+  }
 }
 
 TEST(ReadExecution, TakesWhatClientsSend) {

@@ -248,14 +248,18 @@ void Context::restart() {
   if (!current_) forget_kernel();
 }
 
-void Context::close() {
+service::ProgramError Context::closed() {
+  return {.name = "ContextClosed", .value = "the context was closed", .traceback = {}};
+}
+
+void Context::close(service::ProgramError why) {
   if (is_closed_) return;
   is_closed_ = true;
   tasks_.cancel();
   forget_kernel();  // and with it its process group
   if (current_) queue_.push_front(std::exchange(current_, {}));
   for (const auto& waiting : std::exchange(queue_, {})) {
-    waiting->fail({.name = "ContextClosed", .value = "the context was closed", .traceback = {}});
+    waiting->fail(why);
     waiting->finish("died");
   }
   changed_.notify();

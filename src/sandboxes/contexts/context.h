@@ -89,8 +89,10 @@ class Context final : public std::enable_shared_from_this<Context> {
   void interrupt();
   /// Ends the kernel: the next cell gets a new one.
   void restart();
-  /// Ends it, and with it whoever waits for a cell.
-  void close();
+  /// Ends it, and with it whoever waits for a cell; who hears `why` as its error.
+  void close(service::ProgramError why = closed());
+  /// What cells hear of a context that somebody closed.
+  static service::ProgramError closed();
 
   [[nodiscard]] const ContextSpec& spec() const { return spec_; }
 

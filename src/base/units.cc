@@ -84,6 +84,17 @@ std::string format(Bytes bytes) {
   return std::to_string(bytes.count);
 }
 
+std::string format_rounded(Bytes bytes) {
+  constexpr std::array<std::pair<char, int>, 4> kUnits{{{'T', 40}, {'G', 30}, {'M', 20}, {'K', 10}}};
+  for (const auto& [letter, shift] : kUnits) {
+    if (bytes.count >> shift == 0) continue;
+    const std::uint64_t rest = bytes.count & ((std::uint64_t{1} << shift) - 1);
+    const std::uint64_t tenths = (rest >> (shift - 10)) * 10 >> 10;  // down: what is promised is there
+    return std::to_string(bytes.count >> shift) + (tenths > 0 ? "." + std::to_string(tenths) : "") + letter;
+  }
+  return std::to_string(bytes.count);
+}
+
 Result<Milliseconds> parse_duration(std::string_view text) {
   const Quantity quantity = TRY(parse_quantity(text, "duration: write 250ms, 30s, 2m or 1h"));
   for (const auto& [suffix, factor] : kDurationSuffixes) {

@@ -27,6 +27,8 @@ using Milliseconds = std::chrono::milliseconds;
 Result<Bytes> parse_bytes(std::string_view text);
 /// The shortest exact text that parse_bytes reads back: "256M", "1536K", "10".
 std::string format(Bytes bytes);
+/// For people, where exactness does not matter: "18.8G", "256M", "1.5K", "10". Rounded down to a tenth.
+std::string format_rounded(Bytes bytes);
 
 /// "250ms", "30s", "2m", "1h", "1.5s"; a bare number means seconds. Whole milliseconds, at least 1 ms and at most 10
 /// years; everything else (0, negative, "1e99", "abc") is kInvalidArgument with a sentence that names the text.

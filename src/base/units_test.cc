@@ -23,6 +23,17 @@ TEST(Bytes, RefusesEverythingElse) {
   }
 }
 
+TEST(Bytes, AreRoundedForPeople) {
+  EXPECT_EQ(format_rounded(Bytes{20'221'201'600}), "18.8G");
+  EXPECT_EQ(format_rounded(Bytes{0}), "0");
+  EXPECT_EQ(format_rounded(Bytes{1023}), "1023");
+  EXPECT_EQ(format_rounded(Bytes{1024}), "1K");
+  EXPECT_EQ(format_rounded(Bytes{1536}), "1.5K");
+  EXPECT_EQ(format_rounded(mebibytes(256)), "256M");
+  EXPECT_EQ(format_rounded(Bytes{(std::uint64_t{1} << 40) - 1}), "1023.9G");
+  EXPECT_EQ(format_rounded(Bytes{UINT64_MAX}), "16777215.9T");
+}
+
 TEST(Durations, ReadWhatPeopleWrite) {
   EXPECT_EQ(parse_duration("250ms")->count(), 250);
   EXPECT_EQ(parse_duration("30s")->count(), 30'000);

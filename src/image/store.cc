@@ -198,8 +198,9 @@ Result<> Store::expect_room(const Manifest& manifest) const {
   }
   const std::uint64_t left = owner_most_->count - std::min(used, owner_most_->count);
   if (manifest.size.count <= left) return {};
-  return Error(Code::kExhausted, "the image has " + format(manifest.size) + ", and there is room for " +
-                                     format(Bytes{left}) + " more of this key's: remove a template, or make less");
+  return Error(Code::kExhausted, "the image has " + format_rounded(manifest.size) + ", and there is room for " +
+                                     format_rounded(Bytes{left}) +
+                                     " more of this key's: remove a template, or make less");
 }
 
 Result<Template> Store::give_name(Manifest manifest) {

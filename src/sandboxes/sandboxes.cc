@@ -211,8 +211,12 @@ Result<> Sandboxes::admit(const store::Key& key, const CreateRequest& request) {
   if (!is_listed(key.templates, request.template_name))
     return Error(Code::kDenied, "this key may not use template " + printable(request.template_name));
 
-  const Promised used = promised_to(key.id);
   const policy::Limits& limits = request.policy.limits;
+  // Before all that time may change: nobody shall wait for this.
+  if (const Bytes most = options_.capacity.memory; most.count > 0 && limits.memory.count > most.count)
+    return Error(Code::kInvalidArgument, "limits.memory: " + format_rounded(limits.memory) + " is more than the " +
+                                             format_rounded(most) + " this host gives to all sandboxes: ask for less");
+  const Promised used = promised_to(key.id);
   const auto over = [](const std::string& what) {
     return Error(Code::kExhausted, "this key's quota is used up: " + what + "; end one, or ask for a larger quota");
   };
@@ -229,7 +233,8 @@ Result<> Sandboxes::admit(const store::Key& key, const CreateRequest& request) {
                  "this host runs " + std::to_string(all.sandboxes) + " sandboxes, as many as it may");
   const Bytes most = options_.capacity.memory;
   if (most.count > 0 && all.memory.count + limits.memory.count > most.count)
-    return Error(Code::kUnavailable, "this host has promised its " + format(most) + " of memory to sandboxes");
+    return Error(Code::kUnavailable, "this host has promised its " + format_rounded(most) +
+                                         " of memory to sandboxes: end one, ask for less, or try again later");
   return {};
 }
 

@@ -268,6 +268,18 @@ TEST_F(SandboxesTest, AQuotaIsOfOneKeyAndTheRoomIsOfAll) {
   EXPECT_EQ(await(all().create(other_, {})).error().code(), Code::kUnavailable);
 }
 
+TEST_F(SandboxesTest, WhatTheHostCanNeverGiveIsAMistakeAndNoLackOfRoom) {
+  options_.capacity.memory = mebibytes(300);
+  CreateRequest request;
+  request.policy.limits.memory = mebibytes(301);
+  const auto never = create(request);
+  EXPECT_EQ(never.error().code(), Code::kInvalidArgument);
+  EXPECT_THAT(never.error().message(), HasSubstr("301M is more than the 300M this host gives"));
+  request.policy.limits.memory = mebibytes(200);
+  ASSERT_TRUE(create(request));
+  EXPECT_EQ(create(request).error().code(), Code::kUnavailable) << "which may change";
+}
+
 TEST_F(SandboxesTest, AKeyGetsOnlyWhatItMayHave) {
   owner_.templates = {"other"};
   EXPECT_EQ(create().error().code(), Code::kDenied);

@@ -60,7 +60,7 @@ Task<bj::object> Toolbox::read_file(const Asked& asked, const Arguments& argumen
   if (const std::string_view picture = picture_type(bytes); arguments.offset == 0 && !picture.empty()) {
     const std::uint64_t most = kPictureMax / 4 * 3;
     if (entry.size.count > most) {
-      co_return Error(Code::kInvalidArgument, path.text() + " is a picture of " + format(entry.size) +
+      co_return Error(Code::kInvalidArgument, path.text() + " is a picture of " + format_rounded(entry.size) +
                                                   ", too large to show: make a smaller copy with run_code");
     }
     CO_TRY(guest::Session * again, place.sandbox->session());
@@ -73,8 +73,8 @@ Task<bj::object> Toolbox::read_file(const Asked& asked, const Arguments& argumen
   if (is_cut) bytes.resize(arguments.max_bytes);
   const std::size_t whole = is_cut ? json::whole_characters(bytes) : bytes.size();
   if (!is_utf8(std::string_view(bytes).substr(0, whole))) {
-    co_return Error(Code::kInvalidArgument,
-                    path.text() + " is no text (" + format(entry.size) + "): work on it with run_code or run_command");
+    co_return Error(Code::kInvalidArgument, path.text() + " is no text (" + format_rounded(entry.size) +
+                                                "): work on it with run_code or run_command");
   }
   bytes.resize(whole);
   content.quote(bytes);

@@ -230,7 +230,7 @@ Result<std::unique_ptr<Context::Run>> Context::run(service::Cell cell) {
     return Error(Code::kExhausted, std::to_string(queue_.size()) + " cells wait already: wait for one of them");
   if (*held_ + cell.code.size() > kHeldBytesMax)
     return Error(Code::kExhausted,
-                 "the sandbox's cells hold " + format(Bytes{*held_}) + " that wait to be run or taken");
+                 "the sandbox's cells hold " + format_rounded(Bytes{*held_}) + " that wait to be run or taken");
   TRY(service::check_cell(cell));
   auto waiting = std::make_shared<Waiting>(std::move(cell), next_cell_++, held_, executor_);
   queue_.push_back(waiting);

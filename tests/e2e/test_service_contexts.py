@@ -242,7 +242,7 @@ class Contexts(unittest.TestCase):
     def test_what_ends_the_interpreter_is_said_and_the_next_cell_works(self):
         for code, words in (("import os; os._exit(7)", "exit code 7"), ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
                             ("import os; os.kill(os.getppid(), 9); os.closerange(0, 256); os._exit(1)", "exit code 1"),
-                            ("hoard = []\nwhile True: hoard.append(bytearray(1 << 20))", "memory_limit")):
+                            ("hoard = []\nwhile True: hoard.append(bytearray(1 << 20))", "memory_limit: the sandbox has 256M (limits.memory)")):
             with self.subTest(code):
                 ran = self.run_cell(code)
                 self.assertEqual((ran["status"], ran["error"]["name"]), ("died", "KernelDied"), ran)

@@ -51,9 +51,12 @@ std::size_t size_of(const service::RichResult& result) {
   return bytes;
 }
 
-/// "it was ended by signal 11"
-std::string in_words(const runtime::Exit& exit) {
+/// "it was ended by signal 11", "it ended with memory_limit: the sandbox has 256M; …"
+std::string in_words(const runtime::Exit& exit, const policy::Limits& limits) {
   switch (exit.cause) {
+    case runtime::Cause::kMemoryLimit:
+      return "it ended with memory_limit: the sandbox has " + format(limits.memory) +
+             " (limits.memory); hold less at once, or make a sandbox with more";
     case runtime::Cause::kExited: return "it ended with exit code " + std::to_string(exit.value);
     case runtime::Cause::kSignalled: return "it was ended by signal " + std::to_string(exit.value);
     default: return "it ended with " + std::string(runtime::status_of(exit));
@@ -455,7 +458,7 @@ Task<> Context::mourn(std::shared_ptr<Waiting> cell) {
   if (kernel_ == kernel) forget_kernel();
   if (cell->is_over) co_return Result<>();  // its end was among what came last
   cell->fail({.name = "KernelDied",
-              .value = "the interpreter is gone (" + in_words(verdict.exit) +
+              .value = "the interpreter is gone (" + in_words(verdict.exit, limits_) +
                        "), and its state with it: the next cell begins anew",
               .traceback = {}});
   cell->finish("died");

@@ -39,7 +39,7 @@ std::string what_is_there(const policy::Policy& policy, const Offers& offers) {
   if (offers.languages.empty()) {
     text += item("Languages: whatever the template's maker put in; try `command -v python3 node bash`.");
   } else {
-    text += item("Languages: " + listed(offers.languages) + ". Others may not be installed.");
+    text += item("Languages: " + listed(offers.languages) + ". No other is sure to be there.");
   }
   if (!offers.are_libraries_known) {
     text += item("Python libraries: nobody has listed them; `importlib.util.find_spec(\"NAME\")` tells.");

@@ -66,6 +66,8 @@ for (const { name, make, old, isStateless } of clients) {
       assert.deepEqual(tools.map((tool) => tool.name),
         ["run_code", "run_command", "read_file", "write_file", "list_files", "create_sandbox", "list_sandboxes", "kill_sandbox"]);
       for (const part of ["Network: none", "Memory:", "/workspace", "Languages:"]) assert.ok(tools[0].description.includes(part), part);
+      assert.match(tools[0].description, /first and last half of 32K of each stream/); // what these tools show, not what a sandbox keeps
+      assert.match(tools[0].description, /Languages: .*python.*\. No other is sure to be there\./);
       assert.deepEqual(tools[0].inputSchema.required, ["code"]);
     });
 

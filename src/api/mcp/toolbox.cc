@@ -69,8 +69,14 @@ class Toolbox::Making {
   bool is_ours_ = false;
 };
 
+/// What the tools give back of a stream is less than what a sandbox keeps of it.
+policy::Policy as_shown(policy::Policy policy) {
+  policy.limits.output.count = std::min<std::uint64_t>(policy.limits.output.count, kTextMax);
+  return policy;
+}
+
 bj::array Toolbox::describe() const {
-  const auto prompt = creation_.prompt_of({}, image::kHostName, {});
+  const auto prompt = creation_.prompt_of({}, image::kHostName, as_shown(sandboxes_.options().defaults));
   return describe_tools(prompt ? *prompt : std::string());
 }
 
@@ -178,7 +184,8 @@ Task<bj::object> Toolbox::create_sandbox(const Asked& asked, const Arguments& ar
   Content content;
   const sandboxes::SandboxSpec& spec = made->spec();
   content.say("sandbox_id: " + spec.id + "\nPass it to the other tools to use this sandbox.");
-  if (const auto prompt = creation_.prompt_of(asked.caller.key, spec.template_name, spec.policy)) content.say(*prompt);
+  if (const auto prompt = creation_.prompt_of(asked.caller.key, spec.template_name, as_shown(spec.policy)))
+    content.say(*prompt);
   co_return std::move(content).result(false);
 }
 

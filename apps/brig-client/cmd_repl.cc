@@ -41,7 +41,8 @@ struct ReplOptions {
 std::optional<int> parse(const Words& words, ReplOptions& o) {
   cli::Options options("repl [flags]",
                        "Runs what you type in a sandbox, and keeps its state from one input to the next. Ctrl-C "
-                       "interrupts, Ctrl-D ends. Reads a pipe as well; then the exit code is 1 if something failed.\n"
+                       "interrupts, Ctrl-D or exit ends. Reads a pipe as well; then the exit code is 1 if something "
+                       "failed.\n"
                        "The sandbox is one of the daemon that is named; without one, of a daemon of its own, and ends "
                        "with it.");
   options.option("-l,--lang", o.language, "LANGUAGE", "python (the default), javascript, typescript, java, r or bash");
@@ -59,6 +60,9 @@ std::optional<int> parse(const Words& words, ReplOptions& o) {
 class Prompt {
  public:
   explicit Prompt(bool is_shown) : is_shown_(is_shown) {}
+  void greet(const service::Language& language) const {
+    write(std::string(language.name) + " in a sandbox: Ctrl-C interrupts, Ctrl-D ends\n");
+  }
   void show(bool is_open) const { write(is_open ? "... " : ">>> "); }
   void end_line() const { write("\n"); }
 
@@ -69,11 +73,17 @@ class Prompt {
   bool is_shown_;
 };
 
+/// At python's own prompt the bare word leaves as well.
+std::string as_meant(const service::Language& language, std::string cell) {
+  const std::string word = cell.substr(0, cell.find_last_not_of(" \t\n") + 1);
+  return language.name == "python" && (word == "exit" || word == "quit") ? word + "()" : cell;
+}
+
 class Repl {
  public:
   Repl(Remote& remote, Cells& cells, const service::Language& language, std::optional<double> timeout)
-      : cells_(cells), lines_(language, ::isatty(STDIN_FILENO) == 1), prompt_(::isatty(STDIN_FILENO) == 1),
-        signals_(remote.io(), SIGINT, SIGTERM, SIGHUP), timeout_(timeout) {}
+      : cells_(cells), language_(language), lines_(language, ::isatty(STDIN_FILENO) == 1),
+        prompt_(::isatty(STDIN_FILENO) == 1), signals_(remote.io(), SIGINT, SIGTERM, SIGHUP), timeout_(timeout) {}
 
   /// The exit code.
   Task<int> serve();
@@ -83,13 +93,15 @@ class Repl {
   Task<> run(std::string cell);
 
   Cells& cells_;
+  const service::Language& language_;
   service::CellSplitter lines_;
   Prompt prompt_;
   asio::signal_set signals_;
   std::optional<double> timeout_;
   InputLines input_{service::kCellMax};
   bool has_failed_ = false;
-  int stopped_by_ = 0;  ///< SIGTERM or SIGHUP
+  int stopped_by_ = 0;            ///< SIGTERM or SIGHUP
+  std::optional<int> left_with_;  ///< the exit code with which a cell asked for the end, as it ends a shell
 };
 
 Task<int> Repl::next_signal() {
@@ -110,13 +122,14 @@ Task<> Repl::run(std::string cell) {
     if (number != SIGINT) self.stopped_by_ = number;
     co_return Result<>();
   };
-  auto ended = co_await (cells_.run(std::move(cell), timeout_) || interrupting(*this));
+  auto ended = co_await (cells_.run(as_meant(language_, std::move(cell)), timeout_) || interrupting(*this));
   if (ended.index() == 1) {
     has_failed_ = true;
     co_return std::get<1>(std::move(ended));
   }
   CO_TRY(const CellEnding ending, std::get<0>(std::move(ended)));
   has_failed_ = has_failed_ || !ending.is_good();
+  if (ending.status == "exit") left_with_ = ending.exit_code.value_or(0);
   if (ending.status == "timeout") cli::complain("it took too long and was interrupted; what it had changed stays");
   if (ending.status == "died")
     cli::complain("the interpreter is gone, and its state with it: the next input begins anew");
@@ -125,7 +138,8 @@ Task<> Repl::run(std::string cell) {
 
 Task<int> Repl::serve() {
   using namespace asio::experimental::awaitable_operators;
-  while (stopped_by_ == 0) {
+  prompt_.greet(language_);
+  while (stopped_by_ == 0 && !left_with_) {
     prompt_.show(lines_.is_open());
     auto woken = co_await (input_.next() || next_signal());
     if (woken.index() == 1) {
@@ -137,11 +151,15 @@ Task<int> Repl::serve() {
     }
     CO_TRY(const auto line, std::get<0>(std::move(woken)));
     if (!line) break;
-    for (std::string& cell : lines_.take(*line)) CO_TRY_VOID(co_await run(std::move(cell)));
+    for (std::string& cell : lines_.take(*line)) {
+      if (!left_with_) CO_TRY_VOID(co_await run(std::move(cell)));
+    }
   }
   if (stopped_by_ != 0) co_return 128 + stopped_by_;
+  if (left_with_) co_return *left_with_;
   prompt_.end_line();
   if (auto rest = lines_.finish()) CO_TRY_VOID(co_await run(*std::move(rest)));
+  if (left_with_) co_return *left_with_;
   const bool is_typed = ::isatty(STDIN_FILENO) == 1;
   co_return !is_typed && has_failed_ ? 1 : 0;
 }

@@ -72,6 +72,13 @@ class Interpreters(unittest.TestCase):
         self.assertEqual(self.brig("repl", "--lang", "js", given="const a = [1,\n2]\na.length\n").stdout, "2\n")
         self.assertEqual(self.client.list("state=running&metadata.context="), [])
 
+    def test_what_ends_a_shell_ends_it(self):
+        for words, given, code in (((), "exit\n", 0), ((), "print(1)\nexit(3)\nprint(2)\n", 3), ((), "import sys; sys.exit()", 0), (("-l", "bash"), "echo 1\nexit 4\necho 2\n", 4),
+                                   (("-l", "js"), "console.log(1)\nprocess.exit(5)\nconsole.log(2)\n", 5)):
+            with self.subTest(given):
+                ran = self.brig("repl", *words, given=given)
+                self.assertEqual((ran.returncode, ran.stdout.strip(), ran.stderr), (code, "1" if "1" in given else "", ""))
+
     def test_figures_are_saved_and_named(self):
         ran = self.brig("repl", "--out", "pictures", given=PICTURE + "P()\ndisplay(P())\n")
         self.assertEqual(ran.stderr, "figure saved: pictures/figure-1.png\nfigure saved: pictures/figure-2.png\n")
@@ -111,7 +118,7 @@ class Interpreters(unittest.TestCase):
                 return wanted in seen[0]
             self.assertTrue(wait_until(has_come), seen[0])
             seen[0] = seen[0].partition(wanted)[2]
-        read_until(b">>> ")
+        read_until(b"Ctrl-D ends\r\n>>> ")
         os.write(master, b"for i in 6, 7:\n")
         read_until(b"... ")
         os.write(master, b"    print(i * 6)\n\n")

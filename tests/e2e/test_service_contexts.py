@@ -60,7 +60,8 @@ class Contexts(unittest.TestCase):
                 self.assertEqual((ran["status"], ran["stdout"]), ("ok", out), ran)
                 self.assertEqual(self.run_cell("while (true) {}" if language == "javascript" else "while :; do :; done", timeout_ms=300)["status"], "timeout")
                 self.assertEqual(self.run_cell(use)["stdout"], out)
-                self.assertEqual(self.run_cell("throw new Error('x')" if language == "javascript" else "false")["status"], "error")
+                ran = self.run_cell("throw new Error('x')" if language == "javascript" else "(exit 7)")
+                self.assertEqual((ran["status"], ran["error"]["value"]), ("error", "x" if language == "javascript" else "exit status 7"))
 
     def test_a_language_has_a_context_of_its_own(self):
         sandbox = self.client.create(ttl_seconds=60)
@@ -373,7 +374,6 @@ class Contexts(unittest.TestCase):
                 self.assertEqual(self.client.request(method, path, body).status, status)
         self.assertEqual(self.run_cell("len('%s')" % ("x" * (9 << 20)))["results"][0]["data"]["text/plain"], str(9 << 20))
 
-    def test_they_end_with_the_sandbox(self):
     def test_a_cell_that_its_sandboxs_end_cuts_off_hears_why(self):
         for lives, end, word in (({"ttl_seconds": 3}, lambda sandbox: None, "expired"), ({"ttl_seconds": 60}, self.client.kill, "killed")):
             with self.subTest(word):
@@ -398,6 +398,7 @@ class Contexts(unittest.TestCase):
         worker.join(60)
         self.assertEqual([(one["status"], one["error"]["name"]) for one in answers], [("died", "ContextClosed")])
 
+    def test_they_end_with_the_sandbox(self):
         sandbox = self.client.create(ttl_seconds=60)
         at = "/v1/sandboxes/%s/contexts" % sandbox
         context = self.client.expect(201, "POST", at, {})["id"]

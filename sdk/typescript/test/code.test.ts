@@ -48,6 +48,11 @@ test("how a cell ends is a value", async () => {
   assert.equal((await sandbox.runCode("import os; os._exit(1)")).error?.name, "KernelDied");
 });
 
+test("a failed command of bash has an error", async () => {
+  const failed = await sandbox.runCode("(exit 7)", { language: "bash" });
+  assert.deepEqual([failed.status, failed.error?.name, failed.error?.value], ["error", "BashError", "exit status 7"]);
+});
+
 test("contexts", async () => {
   const context = await sandbox.createCodeContext({ cwd: "/tmp", envs: { COLOUR: "red" } });
   assert.deepEqual([context.language, context.cwd], ["python", "/tmp"]);

@@ -146,6 +146,7 @@ run_cell() {
     interrupted) fail InterruptedError "the cell was interrupted; variables keep their values" ;;
   esac
   [ -z "$ending" ] || status=$ending
+  [ "$status" != error ] || fail BashError "exit status $code"
   case $status in
     ok | timeout | interrupted) finish "$status" ;;
     *) finish "$status" "$code" ;;

@@ -50,7 +50,11 @@ class CellTest(KernelCase):
                                         ("", "ok", None), ("# nothing", "ok", None), ("return 3", "error", 3), ("if", "error", 2)):
             with self.subTest(code):
                 ran = self.run_cell(code)
-                self.assertEqual((ran.status, ran.exit_code, ran.error), (status, exit_code, None))
+                self.assertEqual((ran.status, ran.exit_code), (status, exit_code))
+                if status == "ok":
+                    self.assertIsNone(ran.error)
+                else:
+                    self.assertEqual((ran.error["name"], ran.error["value"]), ("BashError", "exit status %d" % exit_code))
         self.assertIn("syntax error", ran.err)
         self.assertEqual(self.out("(exit 7); echo $?"), "7\n")
 

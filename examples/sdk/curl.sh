@@ -3,6 +3,10 @@
 #
 # usage: curl.sh DATA.csv CHART.png        (BRIG_API_KEY says who you are)
 set -eu
+if [ $# -ne 2 ] || [ -z "${BRIG_API_KEY:-}" ]; then
+  echo "usage: BRIG_API_KEY=brig_… $0 DATA.csv CHART.png" >&2
+  exit 2
+fi
 
 # What the model answered to "how warm is each month?"; ask one of yours here.
 model_code='

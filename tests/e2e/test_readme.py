@@ -89,6 +89,10 @@ class Readme(unittest.TestCase):
                 self.assertRegex(done.stdout, r"^8 is the warmest month: \d+\.\d degrees\n$")
                 self.assertEqual(chart.read_bytes()[:4], b"\x89PNG")
         self.assertEqual(daemon.client().list(), [])
+        for arguments, key in (([], "brig_x"), (["a", "b"], "")):
+            done = subprocess.run([ROOT / "examples/sdk/curl.sh", *arguments], env={**environment, "BRIG_API_KEY": key}, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertRegex(done.stderr, r"\Ausage: .*curl.sh DATA.csv CHART.png\n\Z")
 
     def test_every_mark_has_its_test(self):
         marks = re.findall(r"^<!-- (.*) -->$", (ROOT / "README.md").read_text(), re.M)

@@ -388,6 +388,7 @@ int cmd_run(const Arguments& arguments) {
                          .program = std::move(source->program),
                          .input = *input,
                          .wants_files = o.is_json};
+  if (auto* script = std::get_if<service::Script>(&spec.program)) script->is_shown = !o.is_json;
   if (*chosen) {
     const image::Manifest& manifest = (*chosen)->manifest;
     spec.root = {.name = manifest.name, .digest = std::string(image::hex_of(manifest.digest)), .file = (*chosen)->file};

@@ -106,7 +106,7 @@ Result<Launch> launch_of(const Script& script) {
     auto driver = TRY(GuestPath::parse(std::string(kOwnFolder) + "driver.py"));
     auto rich = TRY(GuestPath::parse(std::string(kOwnFolder) + "rich.py"));
     launch.argv.push_back(driver.text());
-    launch.argv.emplace_back(is_file ? "file" : "code");
+    launch.argv.push_back(std::string(script.is_shown ? "shown-" : "") + (is_file ? "file" : "code"));
     launch.files.push_back({std::move(driver), kPythonDriver});
     launch.files.push_back({std::move(rich), kPythonRich});
   }

@@ -43,6 +43,7 @@ struct Script {
   std::string name;  ///< the file's base name; with kCode empty
   std::string text;
   std::vector<std::string> arguments;
+  bool is_shown = false;                  ///< to a person: what it displays is printed as text, too
   std::optional<GuestPath> mounted = {};  ///< where a mount shows the file already, beside its neighbours
 };
 

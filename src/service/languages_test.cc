@@ -69,6 +69,9 @@ TEST(LaunchOf, RunsPythonUnderTheDriver) {
   ASSERT_EQ(launch.files.size(), 3U);
   EXPECT_THAT(std::string(launch.files[0].text), HasSubstr("rich.py"));
   EXPECT_THAT(std::string(launch.files[1].text), HasSubstr("def display"));
+  Script shown = script;
+  shown.is_shown = true;
+  EXPECT_EQ(launch_of(shown)->argv[2], "shown-file");
 }
 
 TEST(LaunchOf, RunsAFileWhereAMountShowsIt) {

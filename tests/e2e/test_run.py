@@ -389,7 +389,11 @@ class Output(RunCase):
 
     def test_display(self):
         ran = self.run_brig("--json", "-c", "class T:\n  def _repr_html_(self): return '<b>'\ndisplay(T())")
-        self.assertEqual(ran.json()["results"][0]["text/html"], "<b>")
+        self.assertEqual((ran.json()["results"][0]["text/html"], ran.json()["stdout"]), ("<b>", ""))
+        ran = self.run_brig("-c", "class T:\n  def _repr_html_(self): return '<b>'\n  def __repr__(self): return 'a T'\nfor i in range(3): print(i); display(T())")
+        self.assertEqual((ran.out, ran.err), ("0\na T\n1\na T\n2\na T\n", ""))
+        ran = self.run_brig("-c", "display({'text/html': '<i>'}, raw=True)")
+        self.assertEqual((ran.out, ran.err), ("<i>\n", ""))
 
     def test_out_that_cannot_be_written(self):
         self.write("file", "")

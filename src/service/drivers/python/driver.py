@@ -1,4 +1,5 @@
-# Runs one program as `__main__`: python3 driver.py {file|code} PROGRAM [ARGS…]
+# Runs one program as `__main__`: python3 driver.py {file|code|shown-file|shown-code} PROGRAM [ARGS…]. Shown: to a person, so what it displays is printed
+# as text, too.
 # Rich results and the uncaught exception go to descriptor 3 as JSON lines, if that is open.
 # This part runs before every program, so it is small. rich.py is compiled when a program first draws, displays or fails.
 import builtins
@@ -7,6 +8,7 @@ import sys
 
 HERE = __file__
 CONNECTED = True
+SHOWN = False
 
 
 def rich(name, part={}):
@@ -16,6 +18,7 @@ def rich(name, part={}):
             code = compile(file.read(), path, "exec", 0, True)
         part["__name__"] = "brig_rich"
         part["is_connected"] = CONNECTED
+        part["is_shown"] = SHOWN
         exec(code, part)
     return part[name]
 
@@ -66,6 +69,7 @@ try:
 except OSError:
     CONNECTED = False
 kind, program = sys.argv[1:3]
+SHOWN, kind = kind.startswith("shown-"), kind[-4:]
 del sys.argv[:2]
 if kind == "code":
     sys.argv[0] = "-c"

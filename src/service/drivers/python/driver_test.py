@@ -199,6 +199,25 @@ class DriverTest(unittest.TestCase):
         self.assertEqual(ran.results[3], {"text/html": "<b>"})
         self.assertEqual(list(ran.results[4]), ["text/plain"])
 
+    def test_a_person_sees_what_is_displayed_where_it_is(self):
+        source = """\
+            class Table:
+                def _repr_html_(self): return "<b>"
+                def __repr__(self): return "a table"
+            class Picture:
+                def _repr_png_(self): return b"png"
+            print(1)
+            display(Table(), 5)
+            print(2)
+            display(Picture())
+            display({"text/html": "<i>"}, raw=True)
+            """
+        for kind in ("shown-file", "shown-code"):
+            ran = self.run_driver(source, kind=kind)
+            self.assertEqual((ran.code, ran.out, ran.err), (0, "1\na table\n5\n2\n<i>\n", ""))
+            self.assertEqual(len(ran.results), 4)
+        self.assertEqual(self.run_driver(source).out, "1\n2\n")
+
     def test_display_is_bounded(self):
         ran = self.run_driver("""
             class Big:

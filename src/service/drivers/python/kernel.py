@@ -189,7 +189,7 @@ class Kernel:
 
     def part(self, name):
         if name not in self.loaded:
-            names = {"__name__": "brig_" + name, "kernel": self, "is_connected": True}
+            names = {"__name__": "brig_" + name, "kernel": self, "is_connected": True, "is_shown": False}
             exec(compile(self.texts[name], os.path.join(FOLDER, name + ".py"), "exec", 0, True), names)
             if name == "rich":
                 names.update(write=lambda record: self.send_result(record["data"]), flush=self.flush, OWN_FILES=OWN_FILES,

@@ -121,9 +121,18 @@ def display(*things, raw=False, include=None, exclude=None, **options):
     flush()
     for thing in things:
         bundle = dict(thing) if raw else bundle_at_line(thing)
-        write({"type": "result", "data": {
-            str(mime): as_text(value) for mime, value in bundle.items()
-            if (not include or mime in include) and (not exclude or mime not in exclude)}})
+        forms = {str(mime): as_text(value) for mime, value in bundle.items()
+                 if (not include or mime in include) and (not exclude or mime not in exclude)}
+        write({"type": "result", "data": forms})
+        if is_shown and "image/png" not in forms:  # of figures the host speaks
+            print_best(forms)
+
+
+def print_best(forms):
+    for mime in ("text/plain", "text/markdown", "application/json", "text/html"):
+        if forms.get(mime):
+            print(forms[mime])
+            return
 
 
 def reporting(hook, driver):

@@ -83,7 +83,7 @@ bj::array languages_with_contexts() {
 bj::object run_code(std::string_view prompt) {
   bj::object language = text_of(
       "The language of the code; python if left out. Sure to start are those that the description of the sandbox "
-      "lists; the others need more (typescript node 22.13, or the package typescript or esbuild; java a JDK), and "
+      "lists; the others need more (typescript node 22.13, or the package typescript or esbuild; java a JDK; r R), and "
       "where that is missing the answer says so");
   language["enum"] = languages_with_contexts();
   std::string description =

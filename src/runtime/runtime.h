@@ -32,6 +32,7 @@ struct Probe {
   bool is_available = false;  ///< create() can work on this host
   policy::Boundary boundary = policy::Boundary::kSharedKernel;
   std::vector<Finding> findings;
+  std::string breaks = {};  ///< which ordinary programs fail behind it, and why; empty if none are known to
 };
 
 /// What a wall can do beyond create and destroy. What is false answers kUnsupported, known in advance.

@@ -34,6 +34,13 @@ std::optional<Error> unfit(const Candidate& candidate, bool is_probed) {
   return Error(Code::kUnsupported, "the " + candidate.name + " wall cannot be built here: " + why_not(probe));
 }
 
+std::string reason_of(std::string_view how, const std::vector<std::string>& passed_over, const std::string& breaks) {
+  std::string reason(how);
+  if (!passed_over.empty()) reason += "; passed over: " + joined(passed_over, "; ");
+  if (!breaks.empty()) reason += "; know that " + breaks;
+  return reason;
+}
+
 std::string how(std::string_view wanted) {
   return wanted == policy::kStrongest ? "auto: the strongest wall that works here"
                                       : "the fastest wall that is good enough";
@@ -75,19 +82,25 @@ Result<Choice> choose(const Wish& wish, std::span<const Candidate> candidates) {
       return left != right ? left > right : a < b;
     });
   }
+  const bool is_probed = wish.is_probed || is_strongest;
   std::vector<std::string> passed_over;
   std::optional<Error> first;
+  std::optional<Choice> last_resort;  // it would do, but not everything runs there
   for (const std::size_t i : order) {
-    auto why = unfit(candidates[i], wish.is_probed || is_strongest);
-    if (!why) {
-      if (is_named) return Choice{.index = i, .reason = "asked for by name"};
-      std::string reason = how(wish.runtime);
-      if (!passed_over.empty()) reason += "; passed over: " + joined(passed_over, "; ");
-      return Choice{.index = i, .reason = std::move(reason)};
+    if (auto why = unfit(candidates[i], is_probed)) {
+      passed_over.push_back(candidates[i].name + " (" + why->message() + ")");
+      if (!first) first = std::move(why);
+      continue;
     }
-    passed_over.push_back(candidates[i].name + " (" + why->message() + ")");
-    if (!first) first = std::move(why);
+    // Who tries at once pays for the look only where a floor has already led away from the usual wall.
+    const bool is_looked_at = is_probed || (!is_named && !passed_over.empty());
+    const std::string breaks = is_looked_at ? candidates[i].probe().breaks : "";
+    if (is_named) return Choice{.index = i, .reason = reason_of("asked for by name", {}, breaks)};
+    if (breaks.empty()) return Choice{.index = i, .reason = reason_of(how(wish.runtime), passed_over, {})};
+    if (!last_resort) last_resort = Choice{.index = i, .reason = reason_of(how(wish.runtime), passed_over, breaks)};
+    passed_over.push_back(candidates[i].name + " (" + breaks + ")");
   }
+  if (last_resort) return *std::move(last_resort);
   if (order.size() == 1) return *std::move(first);
   std::string text = "no wall here will do: " + joined(passed_over, "; ");
   if (!forbidden.empty()) text += "; and this key may not use " + joined(forbidden, ", ");

@@ -4,7 +4,8 @@
 /// A policy names a wall, or says how one is to be chosen: the fastest that is good enough (policy::kFastest: what
 /// whoever asks for nothing gets), or the strongest that works (policy::kStrongest). Good enough is a wall that can
 /// enforce the whole policy, its floor above all (Runtime::admit), that works on this host (Runtime::probe), and that
-/// the asker may use. Whoever gets a wall is told why it is that one. One thread.
+/// the asker may use. One behind which ordinary programs are known to fail (Probe::breaks) is taken by name, or if
+/// nothing else will do. Whoever gets a wall is told why it is that one. One thread.
 #include <functional>
 #include <initializer_list>
 #include <memory>

@@ -91,6 +91,23 @@ TEST_F(ChooseTest, AutoIsTheStrongestThatWorks) {
                                     HasSubstr("runsc: is not installed (apt-get install runsc)")));
 }
 
+TEST_F(ChooseTest, AWallInWhichOrdinaryProgramsFailIsTakenByNameOrIfNothingElseWillDo) {
+  probes_[2].breaks = "ls fails in it";
+  const auto strongest = choose("auto");
+  ASSERT_TRUE(strongest);
+  EXPECT_EQ(strongest->index, 0U);
+  EXPECT_THAT(strongest->reason, HasSubstr("passed over: gvisor (ls fails in it)"));
+  EXPECT_EQ(choose("gvisor")->reason, "asked for by name; know that ls fails in it");
+  floor_ = Boundary::kUserSpaceKernel;
+  const auto only = choose("fastest");
+  ASSERT_TRUE(only);
+  EXPECT_EQ(only->index, 2U);
+  EXPECT_THAT(only->reason, HasSubstr("know that ls fails in it"));
+  add("other", Boundary::kUserSpaceKernel);
+  for (const bool is_probed : {true, false}) EXPECT_EQ(choose("fastest", {}, is_probed)->index, 3U);
+  EXPECT_EQ(choose("auto")->index, 3U);
+}
+
 TEST_F(ChooseTest, WhatCannotEnforceAllIsPassedOver) {
   why_not_[2] = "no read-write mounts behind gvisor";
   const auto choice = choose("auto");

@@ -7,6 +7,7 @@
 #include "runtimes/oci/oci_maker.h"
 #include "runtimes/oci/probe.h"
 #include "runtimes/oci/program.h"
+#include "runtimes/oci/release.h"
 #include "runtimes/oci/spec.h"
 #include "runtimes/process/testing/hosts.h"
 
@@ -202,6 +203,25 @@ TEST(Possible, OfAContainerForRootOnlyWithGroups) {
   const auto possible = is_possible(Wall::kRunc, v1_only);
   ASSERT_FALSE(possible.has_value());
   EXPECT_THAT(possible.error().message(), HasSubstr("no cgroup v2 hierarchy"));
+}
+
+TEST(Release, IsADateInWhatTheProgramSays) {
+  EXPECT_EQ(release_in("runsc version 0.0~20221219.0\nspec: 1.0.2-dev\n"), 20221219);
+  EXPECT_EQ(release_in("runsc version release-20240415.0-31-g1a2b3c4d5\n"), 20240415);
+  EXPECT_EQ(release_in("runsc version VERSION_MISSING\n"), std::nullopt);
+  EXPECT_EQ(release_in("123456789012 2022"), std::nullopt);
+  EXPECT_EQ(release_in(""), std::nullopt);
+}
+
+TEST(Release, BreaksListingsUntilStatxKnowsItsFlags) {
+  EXPECT_THAT(breaks_in(20230214), HasSubstr("ls and stat"));
+  EXPECT_EQ(breaks_in(kKnowsStatxFlags), "");
+  EXPECT_EQ(breaks_in(std::nullopt), "");
+}
+
+TEST(Release, IsAskedOfTheProgramAndOnlyForSoLong) {
+  EXPECT_EQ(release_of({.name = "echo", .path = "/bin/echo", .file = {}}), std::nullopt);
+  EXPECT_EQ(release_of({.name = "gone", .path = "/nowhere/runsc", .file = {}}), std::nullopt);
 }
 
 }  // namespace

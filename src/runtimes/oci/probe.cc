@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtimes/oci/program.h"
+#include "runtimes/oci/release.h"
 #include "runtimes/process/compile.h"
 
 namespace brig::runtimes::oci {
@@ -14,15 +15,26 @@ using process::HostReport;
 using runtime::Finding;
 using State = Finding::State;
 
+/// What ordinary programs stumble over behind the wall that this program makes. Asked where it can be built at all.
+std::string breaks_of(Wall wall, const HostReport& host, const Result<Program>& used) {
+  if (wall != Wall::kRunsc || !host.is_root || !used) return {};
+  return breaks_in(release_of(*used));
+}
+
+Finding used_finding(const Program& program, const std::string& breaks) {
+  if (breaks.empty()) return {State::kGood, program.name, program.path, ""};
+  return {State::kWeak, program.name, program.path + ": " + breaks,
+          "install a newer gVisor: https://gvisor.dev/docs/user_guide/install/"};
+}
+
 /// The runtime that makes the wall, and of those that could, why the others do not.
-std::vector<Finding> program_findings(Wall wall) {
+std::vector<Finding> program_findings(Wall wall, const Result<Program>& used, const std::string& breaks) {
   std::vector<Finding> findings;
-  auto used = find_runtime(wall);
   for (const std::string_view candidate : program_names(wall)) {
     const std::string name(candidate);
     const auto program = find_program(name);
     if (used.has_value() && used->name == name) {
-      findings.push_back({State::kGood, name, used->path, ""});
+      findings.push_back(used_finding(*used, breaks));
     } else if (used.has_value()) {
       const std::string why = program.has_value() ? program->path + ", not used: " : "not installed, not needed: ";
       findings.push_back({State::kGood, name, why + used->name + " makes the sandboxes", ""});
@@ -79,10 +91,13 @@ Result<> is_possible(Wall wall, const HostReport& host) {
 }
 
 runtime::Probe probe_wall(Wall wall, const HostReport& host, const std::string& launcher) {
+  const auto used = find_runtime(wall);
+  const std::string breaks = breaks_of(wall, host, used);
   runtime::Probe probe{
       .is_available = true,
       .boundary = wall == Wall::kRunsc ? policy::Boundary::kUserSpaceKernel : policy::Boundary::kSharedKernel,
-      .findings = program_findings(wall)};
+      .findings = program_findings(wall, used, breaks),
+      .breaks = breaks};
   probe.findings.push_back(root_finding(wall, host));
   probe.findings.push_back(cgroup_finding(wall, host));
   if (!host.has_user_namespaces)

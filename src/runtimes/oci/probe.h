@@ -9,7 +9,7 @@
 
 namespace brig::runtimes::oci {
 
-/// Looks, and starts nothing: whether a sandbox comes up is for whoever tries one.
+/// Looks, and starts no sandbox: whether one comes up is for whoever tries. Only runsc is asked for its version.
 runtime::Probe probe_wall(process::Wall wall, const process::HostReport& host, const std::string& launcher);
 
 /// Cheap: looks at the host's report and for the program. kUnsupported or kUnavailable, with what mends it.

@@ -18,6 +18,7 @@ from ._code import CodeContext, CodeResult, Execution, ExecutionError, Logs
 from ._errors import (
     AuthenticationError,
     BrigError,
+    ClosedError,
     CommandError,
     ConflictError,
     ConnectionFailedError,
@@ -81,6 +82,7 @@ __all__ = [
     "Client",
     "CodeContext",
     "CodeResult",
+    "ClosedError",
     "CommandError",
     "ConflictError",
     "ConnectionFailedError",

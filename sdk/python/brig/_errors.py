@@ -85,6 +85,10 @@ class ConnectionFailedError(BrigError):
     """The daemon cannot be reached, or the connection broke before its answer was complete."""
 
 
+class ClosedError(BrigError):
+    """This object's connections are closed: its `with` block has ended, or close() was called. Nothing was asked of the daemon."""
+
+
 class CommandError(BrigError):
     """A command that was run with check=True did not end with status "ok"; `result` says how it ended."""
 

@@ -7,12 +7,12 @@ import socket
 import time
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, AsyncIterator, Dict, Iterator, List, Optional, Tuple, Type, TypeVar
+from typing import Any, AsyncIterator, Dict, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 
 import httpx
 
 from . import _core as core
-from ._errors import BrigError, ConnectionFailedError, InvalidArgumentError, error_from
+from ._errors import BrigError, ClosedError, ConnectionFailedError, InvalidArgumentError, error_from
 
 T = TypeVar("T")
 
@@ -63,6 +63,14 @@ def _connection_failed(error: httpx.TransportError, config: core.Config) -> Brig
     if isinstance(error, httpx.TimeoutException):
         return ConnectionFailedError(f"{where} does not answer ({type(error).__name__})")
     return ConnectionFailedError(f"the connection to {where} broke: {error or type(error).__name__}")
+
+
+def _expect_open(client: Union[httpx.Client, httpx.AsyncClient]) -> None:
+    if client.is_closed:
+        raise ClosedError(
+            "this was used after its end: the `with` block that made it is over, or close() was called. Use a sandbox inside its block, "
+            "or make it without `with` and end it with kill(); Sandbox.connect(id) reaches one that lives on"
+        )
 
 
 def _has_been_done(asked: core.Call, status: int, has_broken: bool) -> bool:
@@ -128,6 +136,7 @@ class Client:
             return result
 
     def _respond(self, asked: core.Call, is_streamed: bool) -> httpx.Response:
+        _expect_open(self._http)
         has_broken = False
         attempt = 0
         while True:
@@ -233,6 +242,7 @@ class AsyncClient:
             return result
 
     async def _respond(self, asked: core.Call, is_streamed: bool) -> httpx.Response:
+        _expect_open(self._http)
         has_broken = False
         attempt = 0
         while True:

@@ -156,6 +156,22 @@ class Errors(PureCase):
             self.sandbox(httpx.Response(502, text="<html>bad gateway", headers={"X-Request-Id": "r-2"})).pause()
         self.assertEqual((caught.exception.message, caught.exception.code, caught.exception.request_id), ("<html>bad gateway", None, "r-2"))
 
+    def test_use_after_the_end(self):
+        with brig.Client(transport=Script(SANDBOX)) as client:
+            sandbox = brig.Sandbox.connect("s1", client=client)
+        for use in (sandbox.info, lambda: sandbox.exec("true"), lambda: sandbox.run_code("1"), lambda: list(sandbox.filesystem.read("f", "stream")), sandbox.kill):
+            with self.assertRaisesRegex(brig.ClosedError, "`with` block .* is over"):
+                use()
+
+        async def asynchronously():
+            async with brig.AsyncClient(transport=Script(SANDBOX)) as client:
+                sandbox = await brig.AsyncSandbox.connect("s1", client=client)
+            for use in (sandbox.info, lambda: sandbox.exec("true"), lambda: sandbox.run_code("1")):
+                with self.assertRaisesRegex(brig.ClosedError, "`with` block .* is over"):
+                    await use()
+
+        asyncio.run(asynchronously())
+
     def test_no_daemon(self):
         with self.assertRaisesRegex(brig.ConnectionFailedError, "http://daemon:1.*brig serve"):
             self.sandbox(httpx.ConnectError("refused")).pause()

@@ -35,6 +35,16 @@ test("templates are listed", async () => {
   await assert.rejects(Sandbox.create({ template: "no-such-template" }), NotFoundError);
 });
 
+test("what is used after its block says what became of it", async () => {
+  let kept: Sandbox;
+  {
+    await using sandbox = await Sandbox.create();
+    kept = sandbox;
+  }
+  const isClear = (error: unknown) => error instanceof NotFoundError && /has ended \(killed/.test(error.message);
+  for (const use of [() => kept.exec("true"), () => kept.runCode("1"), () => kept.filesystem.read("/workspace/f")]) await assert.rejects(use, isClear);
+});
+
 test("leaving the block ends the sandbox, also by an error, and one that has ended is no second error", async () => {
   let id = "";
   await assert.rejects(async () => {

@@ -58,9 +58,8 @@ Task<bj::object> ask(Remote& remote, std::string method, std::string target, bj:
   CO_TRY(const auto response, co_await send(remote.client(), std::move(request)));
   CO_TRY(const std::string answer, co_await response->read_body(kAnswerMax));
   if (answer.empty()) co_return bj::object();
-  CO_TRY(auto value, json::parse(answer).context("the daemon's answer"));
-  if (!value.is_object()) co_return Error(Code::kInternal, "the daemon's answer is no object");
-  co_return std::move(value.get_object());
+  CO_TRY(const auto value, json::parse(answer).context("the daemon's answer"));
+  co_return object_of(value);
 }
 
 Task<> Cells::interrupt() {
@@ -144,7 +143,7 @@ Task<CellEnding> Cells::run(std::string code, std::optional<double> timeout_seco
     if (!event) co_return Error(Code::kUnavailable, "the daemon is gone, and the cell with it");
     const auto data = json::parse(event->data, {.max_bytes = kEventMost});
     if (!data || !data->is_object()) continue;
-    const bj::object& object = data->as_object();
+    const bj::object& object = data->get_object();
     if (event->name == "stdout") CO_TRY_VOID(print(STDOUT_FILENO, text_at(object, "chunk")));
     if (event->name == "stderr") CO_TRY_VOID(print(STDERR_FILENO, text_at(object, "chunk")));
     if (event->name == "result") CO_TRY_VOID(show_result(object));
@@ -152,6 +151,7 @@ Task<CellEnding> Cells::run(std::string code, std::optional<double> timeout_seco
       const std::string traceback = text_at(object, "traceback");
       const std::string sentence = text_at(object, "name") + ": " + text_at(object, "value");
       CO_TRY_VOID(print(STDERR_FILENO, line(traceback.empty() ? sentence : traceback)));
+      if (const std::string hint = text_at(object, "hint"); !hint.empty()) cli::complain(hint);
     }
     if (event->name != "end") continue;
     CO_TRY_VOID(end_output());

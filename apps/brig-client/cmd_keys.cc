@@ -1,3 +1,7 @@
+#include <unistd.h>
+
+#include <cerrno>
+
 #include <boost/json/value.hpp>
 
 #include "../brig/options.h"
@@ -24,20 +28,20 @@ std::string grant_of(const bj::object& key) {
   std::string text = text_at(key, "require");
   for (const char* name : {"runtimes", "templates"}) {
     const bj::value* list = key.if_contains(name);
-    if (list == nullptr || !list->is_array() || list->as_array().empty()) continue;
+    if (list == nullptr || !list->is_array() || list->get_array().empty()) continue;
     text += (text.empty() ? "" : ", ") + std::string(name);
-    for (const bj::value& one : list->as_array()) text += " " + std::string(one.as_string());
+    for (const bj::value& one : list->get_array())
+      text += " " + (one.is_string() ? std::string(one.get_string()) : "?");
   }
   const bj::value* builds = key.if_contains("may_build_templates");
-  if (builds != nullptr && builds->is_bool() && builds->as_bool())
+  if (builds != nullptr && builds->is_bool() && builds->get_bool())
     text += (text.empty() ? "" : ", ") + std::string("builds templates");
   return text;
 }
 
-std::string table_of_keys(const bj::value& answer) {
+std::string table_of_keys(const std::vector<bj::object>& keys) {
   std::vector<std::vector<std::string>> rows{{"ID", "KEY", "LABEL", "CREATED", "STATE", "MAY USE"}};
-  for (const bj::value& item : answer.at("items").as_array()) {
-    const bj::object& key = item.as_object();
+  for (const bj::object& key : keys) {
     const bool is_revoked = !text_at(key, "revoked_at").empty();
     const std::string expires = text_at(key, "expires_at");
     rows.push_back({text_at(key, "id"), text_at(key, "prefix") + "…", text_at(key, "label"), text_at(key, "created_at"),
@@ -116,23 +120,40 @@ Result<bj::object> body_of(const Flags& flags) {
   return body;
 }
 
-int create(Remote& remote, const Flags& flags) {
+/// Asks the daemon as its owner.
+Result<bj::value> ask_owner(const Flags& flags, std::string method, std::string target,
+                            const bj::object* body = nullptr) {
+  const std::string folder = flags.state_dir.value_or(cli::default_state_dir());
+  if (!flags.url && ::access((folder + "/brigd.sock").c_str(), F_OK) != 0 && errno == ENOENT) {
+    return Error(Code::kUnavailable,
+                 "no daemon is at home in " + folder + ": brig serve starts one, and one that was started with a " +
+                     "--state-dir of its own is found with the same flag here (brig keys … --state-dir DIR)");
+  }
+  const auto remote = TRY(Remote::open({.url = flags.url.value_or("unix:" + folder + "/brigd.sock"), .key = ""}));
+  return remote->ask(std::move(method), std::move(target), body);
+}
+
+int create(const Flags& flags) {
   const auto body = body_of(flags);
   if (!body) return fail(body.error());
-  const auto answer = remote.ask("POST", "/v1/keys", &*body);
+  const auto answer = ask_owner(flags, "POST", "/v1/keys", &*body);
   if (!answer) return fail(answer.error());
-  return print(flags.is_json ? json::write(*answer) + "\n" : text_at(answer->as_object(), "key") + "\n");
+  if (flags.is_json) return print(json::write(*answer) + "\n");
+  const auto key = text_of(*answer, "key");
+  return key ? print(*key + "\n") : fail(key.error());
 }
 
-int list(Remote& remote, const Flags& flags) {
-  const auto answer = remote.ask("GET", "/v1/keys");
+int list(const Flags& flags) {
+  const auto answer = ask_owner(flags, "GET", "/v1/keys");
   if (!answer) return fail(answer.error());
-  return print(flags.is_json ? json::write(*answer) + "\n" : table_of_keys(*answer));
+  if (flags.is_json) return print(json::write(*answer) + "\n");
+  const auto keys = list_of(*answer, "items");
+  return keys ? print(table_of_keys(*keys)) : fail(keys.error());
 }
 
-int revoke(Remote& remote, const Flags& flags) {
+int revoke(const Flags& flags) {
   if (!flags.id) return cli::usage_error("brig keys revoke: which? (brig keys ls shows them)");
-  const auto answer = remote.ask("DELETE", "/v1/keys/" + http::percent_encode(*flags.id));
+  const auto answer = ask_owner(flags, "DELETE", "/v1/keys/" + http::percent_encode(*flags.id));
   return answer ? 0 : fail(answer.error());
 }
 
@@ -145,12 +166,9 @@ int cmd_keys(const Words& words) {
   if (const auto code = parse(std::span(words).subspan(has_name ? 1 : 0), flags)) return *code;
   if (name != "create" && name != "ls" && name != "revoke") return cli::usage_error("brig keys: create, ls or revoke?");
 
-  const std::string folder = flags.state_dir.value_or(cli::default_state_dir());
-  auto remote = Remote::open({.url = flags.url.value_or("unix:" + folder + "/brigd.sock"), .key = ""});
-  if (!remote) return fail(remote.error());
-  if (name == "ls") return list(**remote, flags);
-  if (name == "revoke") return revoke(**remote, flags);
-  return create(**remote, flags);
+  if (name == "ls") return list(flags);
+  if (name == "revoke") return revoke(flags);
+  return create(flags);
 }
 
 }  // namespace brig::client

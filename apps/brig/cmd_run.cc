@@ -333,7 +333,9 @@ int finish(const service::RunReport& report, const RunOptions& o, const policy::
   if (!is_written && errno == EPIPE) return 128 + SIGPIPE;
   if (!is_written) return fail(Error::last_system("write the standard output"), false);
   if (o.is_report) write_all(STDERR_FILENO, service::bars(report, policy));
-  if (!o.is_quiet && !o.is_json) write_all(STDERR_FILENO, service::remarks(report, policy, o.out.has_value()));
+  if (!o.is_quiet && !o.is_json) {
+    write_all(STDERR_FILENO, service::remarks(report, policy, o.template_name.value_or("host"), o.out.has_value()));
+  }
   return service::exit_code_of(report);
 }
 

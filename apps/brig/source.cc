@@ -30,7 +30,11 @@ const Language* language_of_first_line(std::string_view text) {
 
 Result<const Language*> choose_language(const SourceOptions& options, const std::string& file_name,
                                         std::string_view text) {
-  if (options.language) return service::find_language(*options.language);
+  if (options.language) {
+    auto language = service::find_language(*options.language);
+    if (language || language.error().code() != Code::kInvalidArgument) return language;
+    return Error(Code::kInvalidArgument, language.error().message() + ", and any program after --");
+  }
   if (file_name.empty()) return &service::languages().front();
   if (const Language* language = service::language_of_file(file_name)) return language;
   if (const Language* language = language_of_first_line(text)) return language;

@@ -142,8 +142,10 @@ Error Catalog::no_such_template(std::string_view name) const {
     }
   }
   const std::vector<std::string_view> known(names.begin(), names.end());
-  return {Code::kNotFound, "there is no template \"" + printable(name, 80) + "\"" + did_you_mean(name, known) +
-                               ": brig template ls lists them, brig template build and import make them"};
+  return {Code::kNotFound,
+          "there is no template \"" + printable(name, 80) + "\"" + did_you_mean(name, known) +
+              ": brig template ls lists them (over the API: GET /v1/templates), brig template build and import "
+              "make them"};
 }
 
 }  // namespace brig::image

@@ -1,5 +1,7 @@
 #include "runtime/walls.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -163,8 +165,10 @@ Result<> Walls::fits(Entry& entry, const policy::Policy& policy, const RootImage
   Runtime& runtime = *TRY(made(entry));
   TRY(runtime.admit(asked_of(runtime, policy)));
   if (!root.file || runtime.capabilities().may_use_images) return {};
-  return Error(Code::kUnsupported, "the " + entry.name + " wall cannot use images here, and the template " + root.name +
-                                       " is one: run as root, or use the template host");
+  return Error(Code::kUnsupported,
+               "the " + entry.name + " wall cannot use images here, and the template " + root.name +
+                   " is one: " + (::geteuid() == 0 ? "choose another wall" : "run as root, or choose another wall") +
+                   ", or use the template host");
 }
 
 Result<Walls::Chosen> Walls::choose(const policy::Policy& policy, const RootImage& root,

@@ -1,6 +1,7 @@
 #include "runtime/walls.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "runtime/testing/fake_runtime.h"
 
@@ -194,6 +195,8 @@ TEST(Walls, ATemplateThatIsAnImageNeedsAWallThatCanUseIt) {
   const auto named = walls.choose(policy, image);
   EXPECT_EQ(named.error().code(), Code::kUnsupported);
   EXPECT_THAT(named.error().message(), HasSubstr("template science"));
+  const bool is_told_to_be_root = named.error().message().find("run as root") != std::string::npos;
+  EXPECT_EQ(is_told_to_be_root, ::geteuid() != 0) << "nobody is told to become who they are";
 }
 
 TEST(Walls, AreReadyWhenEachThatWorksIs) {

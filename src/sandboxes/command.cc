@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "guest/wire.h"
 #include "runtime/ending.h"
+#include "service/hints.h"
 
 namespace brig::sandboxes {
 namespace {
@@ -58,7 +59,7 @@ Task<> Command::start(guest::Session& session) {
 bool Command::could_not_start(const Error& error) {
   auto failure = runtime::not_started(error, spec_.argv);
   if (!failure) return false;
-  if (error.os_error() == ENOENT) failure->note += ", or no folder " + printable(spec_.cwd);
+  if (error.os_error() == ENOENT) failure->note += service::or_no_folder(spec_.cwd);
   finish(std::move(failure->observed), std::move(failure->note));
   return true;
 }

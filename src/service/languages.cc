@@ -61,8 +61,7 @@ Result<const Language*> find_language(std::string_view name) {
     list += (list.empty() ? "" : ", ") + std::string(language.name);
   }
   return Error(Code::kInvalidArgument, "unknown language \"" + printable(name, 40) + "\"" +
-                                           did_you_mean(wanted, known) + ": Brig knows " + list +
-                                           ", and any program after --");
+                                           did_you_mean(wanted, known) + ": Brig knows " + list);
 }
 
 const Language* language_of_file(std::string_view file_name) {

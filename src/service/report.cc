@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "json/json.h"
 #include "policy/schema.h"
+#include "service/hints.h"
 
 namespace brig::service {
 namespace {
@@ -248,7 +249,8 @@ std::string bars(const RunReport& report, const policy::Policy& policy) {
   return text;
 }
 
-std::string remarks(const RunReport& report, const policy::Policy& policy, bool has_out) {
+std::string remarks(const RunReport& report, const policy::Policy& policy, std::string_view template_name,
+                    bool has_out) {
   std::string text;
   const auto say = [&text](const std::string& sentence) { text += "brig: " + sentence + "\n"; };
   const bool is_plain = report.exit.cause == runtime::Cause::kExited;  // the program has said what it had to say
@@ -262,9 +264,8 @@ std::string remarks(const RunReport& report, const policy::Policy& policy, bool 
   if (!report.limits_hit.empty()) say("limits met while it ran: " + limits_met(report.limits_hit, policy));
   if (policy.network.mode == policy::NetworkMode::kNone && has_missed_network(report))
     say("this sandbox has no network (network = none)");
-  if (const auto& error = report.results.error(); error && error->name == "ModuleNotFoundError") {
-    say("the template host has the Python modules of this machine's /usr: apt-get install python3-NAME adds one, "
-        "or --in FOLDER and --env PYTHONPATH=/workspace/FOLDER show your own");
+  if (const auto& error = report.results.error(); error) {
+    if (const std::string hint = hint_for(*error, template_name); !hint.empty()) say(hint);
   }
   std::size_t figures = 0;
   for (const RichResult& result : report.results.items()) figures += result.find("image/png") != nullptr ? 1 : 0;

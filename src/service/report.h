@@ -28,6 +28,7 @@ std::string bars(const RunReport& report, const policy::Policy& policy);
 
 /// What a person must be told though they asked for nothing: an end that is not "ok", the flag that raises the limit
 /// behind it, files that were left out, weaknesses. Empty, or lines that each start with "brig: ".
-std::string remarks(const RunReport& report, const policy::Policy& policy, bool has_out);
+std::string remarks(const RunReport& report, const policy::Policy& policy, std::string_view template_name,
+                    bool has_out);
 
 }  // namespace brig::service

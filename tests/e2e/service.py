@@ -3,7 +3,9 @@
 Nothing here measures time: PATIENCE is how long a loaded machine may need for what an idle one does at once.
 """
 import base64
+import contextlib
 import http.client
+import http.server
 import json
 import os
 import pwd
@@ -63,6 +65,32 @@ def groups_of_user(uid):
 def mounts():
     """Those that Brig could have made on this side."""
     return {line for line in read("/proc/self/mountinfo").splitlines() if "/brig-" in line and "/brig-disk-" not in line}
+
+
+@contextlib.contextmanager
+def no_daemon(answer):
+    """The address of a server that says `answer` to everything."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def reply(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+        do_GET = do_POST = do_DELETE = reply
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield "http://127.0.0.1:%d" % server.server_address[1]
+        finally:
+            server.shutdown()
 
 
 class Answer:

@@ -1,46 +1,17 @@
 #!/usr/bin/python3
 """brig repl and brig run --context: interpreters that keep their state, at the command line."""
-import contextlib
-import http.server
 import os
 import pty
 import signal
 import subprocess
 import tempfile
-import threading
 import unittest
 
 import service
-from service import BRIG, PATIENCE, Daemon, wait_until
+from service import BRIG, PATIENCE, Daemon, no_daemon, wait_until
 
 PICTURE = ("import base64\nclass P:\n    def _repr_png_(self): return base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+"
            "M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')\n")
-
-
-@contextlib.contextmanager
-def no_daemon(answer):
-    """The address of a server that says `answer` to everything."""
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def reply(self):
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-        do_GET = do_POST = do_DELETE = reply
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield "http://127.0.0.1:%d" % server.server_address[1]
-        finally:
-            server.shutdown()
 
 
 @unittest.skipUnless(os.geteuid() == 0, service.NEEDS_ROOT)
@@ -68,6 +39,9 @@ class Interpreters(unittest.TestCase):
         ran = self.brig("repl", given="1 / 0\nprint('goes on')\n")
         self.assertEqual((ran.returncode, ran.stdout), (1, "goes on\n"))
         self.assertIn("ZeroDivisionError", ran.stderr)
+        ran = self.brig("repl", given="import no_such_module\n!pip install no_such_module\n")
+        self.assertIn("brig: the template host has the Python modules of the machine's /usr: apt-get install python3-no_such_module", ran.stderr)
+        self.assertIn("pip: this sandbox has no network", ran.stderr)
         self.assertEqual(self.brig("repl", "-l", "bash", given="x=4\nfor i in 1 2\ndo echo $i$x\ndone\n").stdout, "14\n24\n")
         self.assertEqual(self.brig("repl", "--lang", "js", given="const a = [1,\n2]\na.length\n").stdout, "2\n")
         self.assertEqual(self.client.list("state=running&metadata.context="), [])

@@ -326,7 +326,7 @@ class Endings(RunCase):
         self.assertNotIn(hint, self.run_brig("-q", "-c", code).err)
 
     def test_a_person_is_told_where_modules_come_from(self):
-        self.assertIn("python3-NAME", self.run_brig("-c", "import no_such_module").err)
+        self.assertIn("the template host has the Python modules of the machine's /usr: apt-get install python3-no_such_module", self.run_brig("-c", "import no_such_module").err)
         os.mkdir(os.path.join(self.folder, "site"))
         self.write("site/no_such_module.py", "print('found')\n")
         ran = self.run_brig("--in", "site", "--env", "PYTHONPATH=/workspace/site", "-c", "import no_such_module")

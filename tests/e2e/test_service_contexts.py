@@ -41,6 +41,15 @@ class Contexts(unittest.TestCase):
         self.assertEqual(self.run_cell("print(os.getcwd())")["stdout"], "/tmp\n")
         other = self.client.expect(200, "POST", "%s/%s/run" % (self.at, self.open()), {"code": "x"})
         self.assertEqual((other["status"], other["error"]["name"]), ("error", "NameError"))
+        self.assertNotIn("hint", other["error"])
+
+    def test_a_missing_module_and_a_missing_language_have_a_hint(self):
+        error = self.run_cell("import no_such_module")["error"]
+        self.assertIn("python3-no_such_module", error["hint"])
+        mistyped = self.client.post("%s/pyhton/run" % self.at, {"code": "1"})
+        self.assertEqual(mistyped.status, 404)
+        self.assertRegex(mistyped.json()["error"], 'no context pyhton .*did you mean "python".*Brig knows python, ')
+        self.assertNotIn("after --", mistyped.json()["error"])
 
     def test_what_it_begins_with(self):
         self.context = self.open(language="py", cwd="/tmp", env={"COLOUR": "red"})

@@ -393,6 +393,7 @@ class Templates(unittest.TestCase):
         done = self.template("rm", "one", "nothing", "two")
         self.assertEqual(done.returncode, 1)
         self.assertIn('there is no template "nothing"', done.stderr)
+        self.assertIn("GET /v1/templates", done.stderr)
         self.assertEqual(self.names(), ["three"], "each that was there is gone")
         self.assertEqual(self.template("rm", "three").returncode, 0)
         self.assertEqual(self.left()["images"], [])

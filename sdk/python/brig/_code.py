@@ -114,13 +114,14 @@ class ExecutionError:
     name: str  #: "ZeroDivisionError"; "TimeoutError", "KernelDied", "LanguageNotAvailable", … if it was not the program's
     value: str
     traceback: str  #: begins in the cell
+    hint: str = ""  #: what can be done about it, where the daemon knows that (a module that the template lacks)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.value}"
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ExecutionError:
-        return cls(name=data["name"], value=data["value"], traceback=data["traceback"])
+        return cls(name=data["name"], value=data["value"], traceback=data["traceback"], hint=data.get("hint", ""))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -125,6 +125,8 @@ class Live(LiveCase):
     def test_how_a_cell_ends_is_a_value(self):
         execution = self.sandbox.run_code("kept = 1\ndef f():\n    return 1 / 0\nf()")
         self.assertEqual((execution.status, execution.error.name, execution.error.value), ("error", "ZeroDivisionError", "division by zero"))
+        self.assertEqual(execution.error.hint, "")
+        self.assertIn("python3-no_such_module", self.sandbox.run_code("import no_such_module").error.hint)
         self.assertIn("return 1 / 0", execution.error.traceback)
         self.assertEqual(self.sandbox.run_code("while True: pass", timeout_seconds=0.3).status, "timeout")
         self.assertEqual((lambda e: (e.status, e.exit_code))(self.sandbox.run_code("import sys; sys.exit(3)")), ("exit", 3))

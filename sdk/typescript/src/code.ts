@@ -58,6 +58,8 @@ export interface ExecutionError {
   readonly value: string;
   /** Begins in the cell. */
   readonly traceback: string;
+  /** What can be done about it, where the daemon knows that (a module that the template lacks). */
+  readonly hint?: string;
 }
 
 /** How a cell ended. The state is kept, but with `"died"`: the interpreter is gone and the next cell begins anew. */

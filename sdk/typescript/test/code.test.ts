@@ -40,6 +40,7 @@ test("how a cell ends is a value", async () => {
   const errors: string[] = [];
   const failed = await sandbox.runCode("kept = 1; 1 / 0", { onError: (error) => errors.push(error.name) });
   assert.deepEqual([failed.status, failed.error?.value, errors], ["error", "division by zero", ["ZeroDivisionError"]]);
+  assert.match((await sandbox.runCode("import no_such_module")).error!.hint!, /python3-no_such_module/);
   assert.match(failed.error?.traceback ?? "", /kept = 1; 1 \/ 0/);
   assert.equal((await sandbox.runCode("while True: pass", { timeoutSeconds: 0.3 })).status, "timeout");
   const left = await sandbox.runCode("import sys; sys.exit(3)");

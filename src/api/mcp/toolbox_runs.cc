@@ -9,6 +9,7 @@
 #include "api/mcp/toolbox.h"
 #include "base/text.h"
 #include "runtime/exit.h"
+#include "service/hints.h"
 
 namespace brig::api::mcp {
 namespace {
@@ -55,7 +56,8 @@ std::string end_in_words(const sandboxes::CellEnd& end, const std::optional<Mill
   return {};
 }
 
-bj::object cell_result(const CellOutput& all, const std::string& note, const std::optional<Milliseconds>& limit) {
+bj::object cell_result(const CellOutput& all, const std::string& note, const sandboxes::SandboxSpec& of,
+                       const std::optional<Milliseconds>& limit) {
   Content content;
   content.say(note);
   content.say(all.out.text());
@@ -64,6 +66,7 @@ bj::object cell_result(const CellOutput& all, const std::string& note, const std
   if (all.error) {
     const std::string& traceback = all.error->traceback;
     content.say("error", traceback.empty() ? all.error->name + ": " + all.error->value : traceback);
+    content.say(service::hint_for(*all.error, of.template_name));
   }
   content.say(end_in_words(all.end, limit));
   if (all.end.exit_code && all.end.status == "error") content.say("Exit code: " + std::to_string(*all.end.exit_code));
@@ -110,7 +113,7 @@ Task<bj::object> Toolbox::run_code(const Asked& asked, const Arguments& argument
   CO_TRY(const auto run, context->run({.code = arguments.code, .timeout = limit}));
   CellOutput all(Bytes{kStreamMax});
   CO_TRY_VOID(co_await unless_cancelled(asked.call, collect(*run, all)));
-  co_return cell_result(all, place.note, limit);
+  co_return cell_result(all, place.note, place.sandbox->spec(), limit);
 }
 
 Task<bj::object> Toolbox::run_command(const Asked& asked, const Arguments& arguments) {

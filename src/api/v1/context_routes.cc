@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "json/json.h"
 #include "json/utf8.h"
+#include "service/hints.h"
 #include "service/run.h"
 
 namespace brig::api::v1 {
@@ -32,8 +33,11 @@ bj::object to_json(const service::RichResult& result) {
   return data;
 }
 
-bj::object to_json(const service::ProgramError& error) {
-  return {{"name", error.name}, {"value", error.value}, {"traceback", error.traceback}};
+/// With what can be done about it, where that is known.
+bj::object to_json(const service::ProgramError& error, std::string_view template_name) {
+  bj::object object{{"name", error.name}, {"value", error.value}, {"traceback", error.traceback}};
+  if (std::string hint = service::hint_for(error, template_name); !hint.empty()) object["hint"] = std::move(hint);
+  return object;
 }
 
 bj::object to_json(const sandboxes::CellEnd& end) {
@@ -43,7 +47,7 @@ bj::object to_json(const sandboxes::CellEnd& end) {
           {"dropped", end.dropped}};
 }
 
-bj::object answer_of(CellOutput& all) {
+bj::object answer_of(CellOutput& all, std::string_view template_name) {
   all.end.dropped += all.dropped;
   bj::object answer = to_json(all.end);
   answer["stdout"] = all.out.text();
@@ -54,13 +58,13 @@ bj::object answer_of(CellOutput& all) {
   for (const CellEvent& event : all.results)
     results.push_back(bj::object{{"data", to_json(event.result)}, {"is_main", event.is_main}});
   answer["results"] = std::move(results);
-  answer["error"] = all.error ? bj::value(to_json(*all.error)) : bj::value();
+  answer["error"] = all.error ? bj::value(to_json(*all.error, template_name)) : bj::value();
   return answer;
 }
 
 /// As PandaStack's clients read it: forms at the top of each result, the error as a text.
-bj::object pandastack_answer_of(CellOutput& all) {
-  bj::object answer = answer_of(all);
+bj::object pandastack_answer_of(CellOutput& all, std::string_view template_name) {
+  bj::object answer = answer_of(all, template_name);
   bj::array results;
   for (const CellEvent& event : all.results) results.push_back(to_json(event.result));
   answer["results"] = std::move(results);
@@ -71,7 +75,7 @@ bj::object pandastack_answer_of(CellOutput& all) {
 }
 
 /// {"stdout": …}, {"result": …}, {"error": …} or {"end": …}, by the event's name.
-http::Event event_of(const CellEvent& event) {
+http::Event event_of(const CellEvent& event, std::string_view template_name) {
   switch (event.kind) {
     case Kind::kOut: return {.name = "stdout", .data = json::write(bj::object{{"chunk", event.text}}), .id = {}};
     case Kind::kErr: return {.name = "stderr", .data = json::write(bj::object{{"chunk", event.text}}), .id = {}};
@@ -79,7 +83,7 @@ http::Event event_of(const CellEvent& event) {
       return {.name = "result",
               .data = json::write(bj::object{{"data", to_json(event.result)}, {"is_main", event.is_main}}),
               .id = {}};
-    case Kind::kError: return {.name = "error", .data = json::write(to_json(event.error)), .id = {}};
+    case Kind::kError: return {.name = "error", .data = json::write(to_json(event.error, template_name)), .id = {}};
     case Kind::kEnd: break;
   }
   return {.name = "end", .data = json::write(to_json(event.end)), .id = {}};
@@ -118,13 +122,13 @@ Result<std::shared_ptr<sandboxes::Context>> running_context(sandboxes::Sandbox& 
 Result<std::shared_ptr<sandboxes::Context>> context_to_run(sandboxes::Sandbox& sandbox, std::string_view id) {
   if (sandbox.find_context(id)) return running_context(sandbox, id);
   const auto language = service::find_language(id);
-  if (!language) return no_context(id);
+  if (!language) return Error(Code::kNotFound, no_context(id).message() + "; " + language.error().message());
   return sandbox.default_context(default_context(**language, sandbox.spec()));
 }
 
 /// Until the cell's end, or until the client is gone: then whoever has the run interrupts it. What a piece has cut and
 /// nothing completes by the cell's end was no character, and is left out.
-Task<> stream(http::Exchange& exchange, sandboxes::Context::Run& run) {
+Task<> stream(http::Exchange& exchange, sandboxes::Context::Run& run, std::string template_name) {
   using namespace asio::experimental::awaitable_operators;
   Characters out;
   Characters err;
@@ -139,7 +143,7 @@ Task<> stream(http::Exchange& exchange, sandboxes::Context::Run& run) {
     CO_TRY(CellEvent event, co_await run.next());
     if (event.kind == Kind::kOut) event.text = out.take(event.text);
     if (event.kind == Kind::kErr) event.text = err.take(event.text);
-    CO_TRY_VOID(co_await exchange.event(event_of(event)));
+    CO_TRY_VOID(co_await exchange.event(event_of(event, template_name)));
     if (event.kind == Kind::kEnd) co_return co_await exchange.finish();
   }
 }
@@ -190,15 +194,17 @@ Task<> Api::run_cell(http::Exchange& exchange) {
   CO_TRY(service::Cell cell, read_cell(body, found.sandbox->spec().policy.limits));
   body = {};  // a cell may wait long
   CO_TRY(const auto run, context->run(std::move(cell)));
+  const std::string& template_name = found.sandbox->spec().template_name;
   const std::string* accept = exchange.header("Accept");
   if (accept != nullptr && accept->find("text/event-stream") != std::string::npos)
-    co_return co_await stream(exchange, *run);
+    co_return co_await stream(exchange, *run, template_name);
   CellOutput all(Bytes{std::min(found.sandbox->spec().policy.limits.output.count, sandboxes::kTextMost)});
   auto woken = co_await (collect(*run, all) || exchange.gone());
   if (woken.index() == 1) co_return Result<>();
   CO_TRY_VOID(std::get<0>(std::move(woken)));
   const bool is_theirs = found.caller.dialect == Dialect::kPandaStack;
-  co_return co_await exchange.send_json(200, text_of(is_theirs ? pandastack_answer_of(all) : answer_of(all)));
+  co_return co_await exchange.send_json(
+      200, text_of(is_theirs ? pandastack_answer_of(all, template_name) : answer_of(all, template_name)));
 }
 
 Task<> Api::close_context(http::Exchange& exchange) {

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "runtime/ending.h"
 #include "runtime/exit.h"
+#include "service/hints.h"
 #include "service/results.h"
 
 namespace brig::sandboxes {
@@ -319,7 +320,7 @@ Task<> Context::launch_cold() {
   CO_TRY_VOID(co_await put_files(agent_, launch));
   auto begun = co_await start_kernel(launch.argv, 0, kReadyLimit);
   if (!begun && begun.error().os_error() == ENOENT)
-    co_return Error(Code::kNotFound, service::missing_interpreter(*spec_.language) + ", or no folder " + spec_.cwd);
+    co_return Error(Code::kNotFound, service::missing_interpreter(*spec_.language) + service::or_no_folder(spec_.cwd));
   co_return begun;
 }
 

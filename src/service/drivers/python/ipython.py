@@ -72,7 +72,7 @@ class Shell(InteractiveShell):
         return "inline", "inline"  # figures are shown in any case
 
     def system(self, command):
-        kernel.part("magics")["shell"](self.var_expand(command, depth=1))
+        kernel.part("magics")["command_line"](self.var_expand(command, depth=1))
 
 
 def moved():

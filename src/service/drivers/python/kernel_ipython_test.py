@@ -69,6 +69,12 @@ class IpythonTest(KernelCase):
         self.assertEqual(self.run_cell("%%bash\necho in bash").out, "in bash\n")
         self.assertEqual(self.run_cell("%matplotlib inline\n5").main, "5")
 
+    def test_pip_without_a_network_says_what_to_do(self):
+        with tempfile.NamedTemporaryFile("w") as interfaces:  # none
+            self.run_cell("__brig__.__closure__[0].cell_contents.part('magics')['INTERFACES'] = %r" % interfaces.name)
+            for line in ("!pip install no_such_a", "%pip install no_such_a"):
+                self.assertIn("--lib no_such_a", self.run_cell(line).err)
+
     def test_display(self):
         ran = self.run_cell("from IPython.display import display, HTML\ndisplay(HTML('<b>'))\nHTML('<i>')")
         self.assertEqual([result["text/html"] for result in ran.results], ["<b>", "<i>"])

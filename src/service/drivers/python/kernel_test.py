@@ -199,6 +199,23 @@ class CellTest(KernelCase):
         self.run_cell("open('neighbour.py', 'w').write('value = 7')")
         self.assertEqual(self.run_cell("import neighbour; neighbour.value").main, "7")
 
+    def test_pip_without_a_network_says_what_to_do(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".dev") as interfaces:
+            interfaces.write("Inter-|\n face |\n    lo: 0\n")
+            interfaces.flush()
+            self.run_cell("magics = __brig__.__closure__[0].cell_contents.part('magics')\nmagics['INTERFACES'] = %r" % interfaces.name)
+            for line in ("!pip install -q no_such_a 'no-such-b>=2'", "%%pip install no_such_a no-such-b", "!%s -m pip install no_such_a no-such-b" % PYTHON):
+                with self.subTest(line):
+                    ran = self.run_cell(line.replace("%%", "%"))
+                    self.assertIn("this sandbox has no network", ran.err)
+                    self.assertIn("--lib no_such_a,no-such-b", ran.err)
+                    self.assertEqual((ran.err.count("\n"), ran.status, self.run_cell("_exit_code").main), (1, "ok", "1"))
+            for line in ("pip install no_such_a > /dev/null", "pip install ./here", "pip install -r list", "pip list", "pip install no_such_a; true", "echo 'pip"):
+                self.assertEqual(self.run_cell("magics['wanted_of_pip'](%r)" % line).main, "[]", line)
+            self.run_cell("magics['INTERFACES'] = '/proc/self/nowhere'")
+            self.assertEqual(self.run_cell("magics['answered_for_pip']('pip install no_such_a')").main, "False")
+
+
 
 class AwaitTest(KernelCase):
     def test_await_at_the_top_level_in_one_loop(self):

@@ -8,6 +8,9 @@ import sys
 REWRITES_LIMIT = 200  # lines of one cell
 ASSIGNED = re.compile(r"^(\s*)([\w.\[\]'\", ]+?)\s*=\s*([!%])\s*(.*)$", re.S)
 NAMED = re.compile(r"\$\$|\$(\w+)|\{([^{}\n]+)\}")
+INTERFACES = "/proc/net/dev"
+PIP_FLAGS = {"-q", "-qq", "-qqq", "--quiet", "-U", "--upgrade", "-qU", "-Uq", "--user", "--pre", "--no-cache-dir", "--no-input", "--break-system-packages",
+             "--disable-pip-version-check", "--no-warn-script-location"}
 
 
 class UsageError(Exception):
@@ -159,10 +162,73 @@ def system(command):
                     lambda child: (end_group(child), os.waitpid(child, 0)))[1]
 
 
+# pip without a network: its own words for that are long, and about something else.
+
+def has_network():
+    try:
+        with open(INTERFACES) as file:
+            return any(line.partition(":")[0].strip() != "lo" for line in file.readlines()[2:])
+    except OSError:
+        return True  # nobody knows: pip finds out
+
+
+def wanted_of_pip(command):
+    """What `pip install` is to fetch, if the command is that alone and names nothing that lies here; else nothing."""
+    import shlex
+    reader = shlex.shlex(command, posix=True, punctuation_chars=True)
+    reader.whitespace_split, reader.commenters = True, ""
+    try:
+        words = list(reader)
+    except ValueError:
+        return []
+    if any(set(word) <= set("();<>|&") for word in words):
+        return []
+    if words[1:2] == ["-m"] and re.fullmatch(r"(\S*/)?python[\d.]*", words[0]):
+        del words[:2]
+    if words[1:2] != ["install"] or not re.fullmatch(r"(\S*/)?pip[\d.]*", words[0]):
+        return []
+    options, names = [], []
+    for word in words[2:]:
+        (options if word.startswith("-") else names).append(word)
+    is_local = any("://" not in name and ("/" in name or os.path.exists(name)) for name in names)
+    return [] if is_local or not PIP_FLAGS.issuperset(options) else names
+
+
+def lacking(wanted):
+    """Those that are not here. Of the others it is said which version is."""
+    from importlib import metadata
+    names = []
+    for one in wanted:
+        found = re.match(r"[\w.-]+", one)
+        try:
+            print("pip: %s %s is here already" % (found.group(0), metadata.version(found.group(0))))
+        except Exception:
+            names.append(found.group(0) if found and "://" not in one else one)
+    return names
+
+
+def answered_for_pip(command):
+    """Whether the command was to install something, and has been told why that cannot be."""
+    wanted = wanted_of_pip(command)
+    if not wanted or has_network():
+        return False
+    names = lacking(wanted)
+    kernel.names["_exit_code"] = 1 if names else 0
+    if names:
+        print("pip: this sandbox has no network, so nothing can be fetched: there is no %s. A module has to be there when the sandbox is made: --lib %s "
+              "(over the API: libraries), or a template that has it" % (", ".join(names), ",".join(names)), file=sys.stderr)
+    return True
+
+
+def command_line(command):
+    if not answered_for_pip(command):
+        shell(command)
+
+
 def pip(rest, names):
     import shlex
     kernel.flush()
-    shell(shlex.quote(sys.executable) + " -m pip " + expanded(rest, names))
+    command_line(shlex.quote(sys.executable) + " -m pip " + expanded(rest, names))
 
 
 # Magics of one line.
@@ -234,7 +300,7 @@ def nothing(rest, names):
 
 
 LINES = {
-    "!": lambda rest, names: shell(expanded(rest, names)),
+    "!": lambda rest, names: command_line(expanded(rest, names)),
     "!=": lambda rest, names: shell(expanded(rest, names), capture=True),
     "pip": pip,
     "cd": change_folder,

@@ -64,15 +64,15 @@ Task<MadeSandbox> BenchClient::create(std::string body) {
   CO_TRY(const std::string answer, co_await ask("POST", "/v1/sandboxes", std::move(body)));
   CO_TRY(const auto value, json::parse(answer));
   CO_TRY(std::string id, id_of(value));
-  co_return MadeSandbox{.id = std::move(id), .is_from_pool = text_at(value.as_object(), "boot_mode") == "pool"};
+  co_return MadeSandbox{.id = std::move(id), .is_from_pool = text_at(value.get_object(), "boot_mode") == "pool"};
 }
 
 Task<std::vector<std::string>> BenchClient::walls() {
   CO_TRY(const std::string answer, co_await ask("GET", "/v1/runtimes"));
   CO_TRY(const auto value, json::parse(answer));
   std::vector<std::string> names;
-  for (const boost::json::value& one : value.at("items").as_array()) {
-    const boost::json::object& wall = one.as_object();
+  CO_TRY(const auto walls, list_of(value, "items"));
+  for (const boost::json::object& wall : walls) {
     if (text_at(wall, "available") == "true" && text_at(wall, "allowed") == "true")
       names.push_back(text_at(wall, "name"));
   }
@@ -83,7 +83,7 @@ Task<> BenchClient::exec_true(std::string id) {
   CO_TRY(const std::string answer,
          co_await ask("POST", "/v1/sandboxes/" + id + "/exec", R"({"argv":["/usr/bin/true"]})"));
   CO_TRY(const auto value, json::parse(answer));
-  if (!value.is_object() || text_at(value.as_object(), "status") != "ok")
+  if (!value.is_object() || text_at(value.get_object(), "status") != "ok")
     co_return Error(Code::kInternal, "`true` did not end well: " + answer);
   co_return Result<>();
 }
@@ -123,10 +123,9 @@ Task<> BenchClient::follow(std::string id, std::uint64_t size) {
   body.insert(body.size() - 1, R"(,"background":true)");
   CO_TRY(const std::string answer, co_await ask("POST", processes + "exec", std::move(body)));
   CO_TRY(const auto started, json::parse(answer));
-  if (!started.is_object()) co_return Error(Code::kInternal, "no object was answered");
+  CO_TRY(const std::string process, id_of(started));
   CO_TRY(const auto socket,
-         co_await client_.websocket(processes + "processes/" + text_at(started.as_object(), "id") + "/attach",
-                                    request("GET", "/").headers));
+         co_await client_.websocket(processes + "processes/" + process + "/attach", request("GET", "/").headers));
   std::uint64_t came = 0;
   while (true) {
     CO_TRY(const http::Message message, co_await (*socket)->read(kMessageMax));
@@ -147,7 +146,7 @@ Task<> BenchClient::follow_events(std::string id, std::uint64_t size) {
     if (event->name != "stdout") continue;
     CO_TRY(const auto value, json::parse(event->data, {.max_bytes = kMessageMax}));
     if (!value.is_object()) continue;
-    came += text_at(value.as_object(), "chunk").size();
+    came += text_at(value.get_object(), "chunk").size();
   }
   if (came != size) co_return cut(came, size);
   co_return Result<>();

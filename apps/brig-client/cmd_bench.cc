@@ -42,7 +42,7 @@ Result<Figures> bench(const BenchOptions& options) {
   const auto owner = TRY(Remote::open({.url = daemon->owner_url(), .key = {}}));
   const boost::json::object label{{"label", "bench"}};
   const auto made = TRY(owner->ask("POST", "/v1/keys", &label));
-  return measure(options, {.url = daemon->url(), .key = text_at(made.as_object(), "key")}, daemon->pid());
+  return measure(options, {.url = daemon->url(), .key = TRY(text_of(made, "key"))}, daemon->pid());
 }
 
 /// A daemon of our own whose prepared sandboxes have warm interpreters.
@@ -55,7 +55,7 @@ Result<InterpreterFigures> bench(const InterpreterOptions& options) {
   const auto remote = TRY(Remote::open(owner));
   const boost::json::object label{{"label", "bench"}};
   const auto made = TRY(remote->ask("POST", "/v1/keys", &label));
-  return measure_interpreters(options, {.url = daemon->url(), .key = text_at(made.as_object(), "key")}, owner);
+  return measure_interpreters(options, {.url = daemon->url(), .key = TRY(text_of(made, "key"))}, owner);
 }
 
 int cmd_bench_interpreter(const Words& words) {

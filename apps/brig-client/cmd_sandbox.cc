@@ -97,13 +97,15 @@ int list(const Words& words) {
     const auto page = common.remote->ask(
         "GET", target_of("/v1/sandboxes", {{"state", is_all ? "all" : "running,paused"}, {"cursor", cursor}}));
     if (!page) return fail(page.error());
-    for (const bj::value& item : page->at("items").as_array()) {
-      const bj::object& sandbox = item.as_object();
+    const auto sandboxes = list_of(*page, "items");
+    if (!sandboxes) return fail(sandboxes.error());
+    for (const bj::object& sandbox : *sandboxes) {
       rows.push_back({text_at(sandbox, "id"), text_at(sandbox, "template"), text_at(sandbox, "status"),
                       text_at(sandbox, "created_at"), text_at(sandbox, "expires_at"), text_at(sandbox, "end_reason")});
-      items.push_back(item);
+      items.emplace_back(sandbox);
     }
-    cursor = text_at(page->as_object(), "next_cursor");
+    // A page of nothing is the last, whatever it says: what is no Brig could lead on for ever.
+    cursor = sandboxes->empty() ? "" : text_at(page->get_object(), "next_cursor");
   } while (!cursor.empty());
   return print(common.is_json ? json::write(items) + "\n" : table_of(rows));
 }
@@ -119,8 +121,9 @@ int info(const Words& words) {
   if (!answer) return fail(answer.error());
   if (common.is_json) return print(json::write(*answer) + "\n");
   std::vector<std::vector<std::string>> rows;
-  for (const auto& [name, value] : answer->as_object())
-    rows.push_back({std::string(name), text_at(answer->as_object(), name)});
+  const auto object = object_of(*answer);
+  if (!object) return fail(object.error());
+  for (const auto& [name, value] : *object) rows.push_back({std::string(name), text_at(*object, name)});
   return print(table_of(rows));
 }
 
@@ -191,7 +194,7 @@ int exec_command(Common& common, const ExecFlags& flags) {
     const Size size = terminal_size();
     body["terminal"] = {{"rows", size.rows}, {"cols", size.columns}};
     // Colours and keys are those of the terminal here.
-    bj::object& inside = body["env"].as_object();
+    bj::object& inside = body["env"].get_object();
     if (const std::string term = environment("TERM"); !term.empty() && !inside.contains("TERM")) inside["TERM"] = term;
     body["background"] = true;
     const auto started = common.remote->ask("POST", path_of(*common.id, "/exec"), &body);

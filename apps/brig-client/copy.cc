@@ -11,6 +11,7 @@
 
 #include <boost/json/value.hpp>
 
+#include "answer.h"
 #include "async/run.h"
 #include "base/buffer.h"
 #include "base/number.h"
@@ -127,8 +128,7 @@ Result<std::uint64_t> copy_folder_in(Remote& remote, const std::string& from, co
 /// Whether a place inside is a folder.
 Result<bool> is_folder(Remote& remote, const std::string& sandbox, const std::string& path) {
   const auto answer = TRY(remote.ask("GET", target_in(sandbox, "/fs/stat", path)));
-  const boost::json::value* found = answer.as_object().if_contains("is_dir");
-  return found != nullptr && found->is_bool() && found->as_bool();
+  return text_at(TRY(object_of(answer)), "is_dir") == "true";
 }
 
 }  // namespace

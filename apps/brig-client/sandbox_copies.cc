@@ -20,9 +20,9 @@ int make_of(Common& common, std::string_view rest, const bj::object* body) {
   const auto answer = common.remote->ask("POST", path_of(*common.id, rest), body);
   if (!answer) return fail(answer.error());
   if (common.is_json) return print(json::write(*answer) + "\n");
-  const bj::object& object = answer->as_object();
-  const bj::value* sandbox = object.if_contains("sandbox");
-  return print(text_at(sandbox != nullptr ? sandbox->as_object() : object, "id") + "\n");
+  const bj::value* sandbox = answer->is_object() ? answer->get_object().if_contains("sandbox") : nullptr;
+  const auto id = id_of(sandbox != nullptr ? *sandbox : *answer);
+  return id ? print(*id + "\n") : fail(id.error());
 }
 
 int take(const Words& words) {
@@ -45,10 +45,11 @@ int list(const Words& words) {
   const std::string target = common.id ? target_of("/v1/snapshots", {{"sandbox_id", *common.id}}) : "/v1/snapshots";
   const auto answer = common.remote->ask("GET", target);
   if (!answer) return fail(answer.error());
-  if (common.is_json) return print(json::write(answer->at("snapshots")) + "\n");
+  const auto snapshots = list_of(*answer, "snapshots");
+  if (!snapshots) return fail(snapshots.error());
+  if (common.is_json) return print(json::write(answer->get_object().at("snapshots")) + "\n");
   std::vector<std::vector<std::string>> rows{{"ID", "SANDBOX", "TEMPLATE", "CREATED", "BYTES"}};
-  for (const bj::value& item : answer->at("snapshots").as_array()) {
-    const bj::object& snapshot = item.as_object();
+  for (const bj::object& snapshot : *snapshots) {
     rows.push_back({text_at(snapshot, "id"), text_at(snapshot, "sandbox_id"), text_at(snapshot, "template"),
                     text_at(snapshot, "created_at"), text_at(snapshot, "size_bytes")});
   }

@@ -24,7 +24,9 @@ int preview(Common& common, const std::string& port, const std::string& lifetime
   const bj::object body{{"expires_in_seconds", *time}};
   const auto answer = common.remote->ask("POST", path_of(*common.id, "/ports/" + port + "/preview"), &body);
   if (!answer) return fail(answer.error());
-  return print(common.is_json ? json::write(*answer) + "\n" : text_at(answer->as_object(), "url") + "\n");
+  if (common.is_json) return print(json::write(*answer) + "\n");
+  const auto url = text_of(*answer, "url");
+  return url ? print(*url + "\n") : fail(url.error());
 }
 
 }  // namespace
@@ -49,20 +51,22 @@ int sandbox_ports(const Words& words) {
   if (const auto code = common.open()) return *code;
   const auto answer = common.remote->ask("GET", path_of(*common.id, "/ports"));
   if (!answer) return fail(answer.error());
-  bj::array ports = answer->at("ports").as_array();
+  const auto ports = list_of(*answer, "ports");
+  if (!ports) return fail(ports.error());
   if (port) {
-    const auto* found = std::ranges::find(ports, std::to_string(*number),
-                                          [](const bj::value& one) { return json::write(one.at("port")); });
-    if (found == ports.end())
+    const auto found =
+        std::ranges::find(*ports, std::to_string(*number), [](const bj::object& one) { return text_at(one, "port"); });
+    if (found == ports->end())
       return fail(Error(Code::kNotFound, "nothing listens on port " + *port + " in the sandbox (brig sandbox ports " +
                                              *common.id + " lists what does)"));
-    return print(common.is_json ? json::write(*found) + "\n" : text_at(found->as_object(), "proxy_url") + "\n");
+    if (common.is_json) return print(json::write(*found) + "\n");
+    const auto url = text_of(*found, "proxy_url");
+    return url ? print(*url + "\n") : fail(url.error());
   }
-  if (common.is_json) return print(json::write(ports) + "\n");
+  if (common.is_json) return print(json::write(answer->get_object().at("ports")) + "\n");
   std::vector<std::vector<std::string>> rows{{"PORT", "ADDRESS", "BY PATH"}};
-  for (const bj::value& one : ports)
-    rows.push_back({text_at(one.as_object(), "port"), text_at(one.as_object(), "proxy_url"),
-                    text_at(one.as_object(), "path_url")});
+  for (const bj::object& one : *ports)
+    rows.push_back({text_at(one, "port"), text_at(one, "proxy_url"), text_at(one, "path_url")});
   return print(table_of(rows));
 }
 

@@ -178,24 +178,22 @@ Task<> McpBridge::forward(std::string line) {
   co_return Result<>();
 }
 
-bool McpBridge::is_room() const { return tasks_.size() < kAtOnce && waiting_.size() < kAtOnce; }
+bool McpBridge::is_room() const { return tasks_.size() < kAtOnce && calls_.waiting() < kAtOnce; }
 
-/// Passes a message on, or has it wait if it is a call and others are before it.
+/// Passes a message on, or has it wait if it is a call that must come after others.
 void McpBridge::take(std::string line) {
   const bj::object message = object_of(line);
   const std::string method = text_at(message, "method");
   if (method == "tools/call") {
-    const bj::value* id = message.if_contains("id");
-    waiting_.push_back({.id = id != nullptr ? *id : bj::value(), .line = std::move(line)});
-    if (!std::exchange(is_calling_, true)) spawn(make_calls());
+    calls_.add(std::move(line), message);
+    make_calls();
     return;
   }
   if (method == "notifications/cancelled") {
     // One that waits is never made, and the daemon has not heard of it. There is no answer to what is cancelled.
     const bj::object params = member(message, "params");
     const bj::value* id = params.if_contains("requestId");
-    const auto is_meant = [id](const Call& call) { return id != nullptr && !id->is_null() && call.id == *id; };
-    if (std::erase_if(waiting_, is_meant) > 0) return;
+    if (id != nullptr && calls_.drop(*id)) return;
   }
   spawn(forward(std::move(line)));
 }
@@ -208,15 +206,16 @@ void McpBridge::spawn(Task<> task) {
   }(shared_from_this(), std::move(task)));
 }
 
-Task<> McpBridge::make_calls() {
-  while (!waiting_.empty()) {
-    std::string line = std::move(waiting_.front().line);
-    waiting_.pop_front();
-    settled_.notify();                              // there is room again
-    auto done = co_await forward(std::move(line));  // has told of its failures what can be told
-    if (!done && done.error().code() == Code::kCancelled) co_return done;
-  }
-  is_calling_ = false;
+/// Those that wait for none.
+void McpBridge::make_calls() {
+  while (auto call = calls_.next()) spawn(make(std::move(call)));
+}
+
+Task<> McpBridge::make(std::shared_ptr<McpCalls::Call> call) {
+  auto done = co_await forward(call->line);  // has told of its failures what can be told
+  calls_.settle(call);
+  if (!done && done.error().code() == Code::kCancelled) co_return done;
+  make_calls();
   co_return Result<>();
 }
 

@@ -1,10 +1,9 @@
 #pragma once
 /// McpBridge: MCP over standard input and output, on the endpoint of a daemon. A line is a message, an answer is a
-/// line; each message is a request of its own, so that one can cancel another. Calls of tools are made in the order of
-/// their lines, the next when the one before is answered: requests of their own would overtake each other. All else
-/// passes at once. What is in a message is the daemon's business: only what its headers must repeat, and what tells
-/// calls and their cancellation, is read here.
-#include <deque>
+/// line; each message is a request of its own, so that one can cancel another. Calls of tools go side by side, but for
+/// those that must keep the order of their lines (mcp_calls.h): requests of their own would overtake each other. All
+/// else passes at once. What is in a message is the daemon's business: only what its headers must repeat, and what
+/// tells calls, their order and their cancellation, is read here.
 #include <memory>
 #include <string>
 
@@ -12,6 +11,7 @@
 
 #include "async/notifier.h"
 #include "async/task_group.h"
+#include "mcp_calls.h"
 #include "remote.h"
 
 namespace brig::client {
@@ -29,16 +29,12 @@ class McpBridge final : public std::enable_shared_from_this<McpBridge> {
   Task<> close();
 
  private:
-  struct Call {
-    boost::json::value id;
-    std::string line;
-  };
-
   Task<> read_all();
   [[nodiscard]] bool is_room() const;
   void take(std::string line);
   void spawn(Task<> task);
-  Task<> make_calls();
+  void make_calls();
+  Task<> make(std::shared_ptr<McpCalls::Call> call);
   Task<> forward(std::string line);
   Task<std::unique_ptr<http::Response>> post(const std::string& line);
   Task<> print_answer(http::Response& response, const std::string& line);
@@ -51,8 +47,7 @@ class McpBridge final : public std::enable_shared_from_this<McpBridge> {
   Remote& remote_;
   std::string session_;
   bool is_reopening_ = false;
-  std::deque<Call> waiting_;  ///< calls of tools that are not made yet
-  bool is_calling_ = false;
+  McpCalls calls_;
   Notifier settled_;
   TaskGroup tasks_;
 };

@@ -1,9 +1,10 @@
 #include "own_daemon.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -36,22 +37,31 @@ std::string address_in(std::string_view log) {
   return is_all ? address : std::string();
 }
 
+/// A file without a name: nobody has to remove it.
+Result<Fd> open_log(const std::string& place) {
+  std::string path = place + "/brig-log-XXXXXX";
+  Fd file(::mkostemp(path.data(), O_APPEND | O_CLOEXEC));
+  if (!file.is_open()) return Error::last_system("make a log for the daemon");
+  ::unlink(path.c_str());
+  return file;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<OwnDaemon>> OwnDaemon::start(const std::string& what, const std::vector<std::string>& flags,
                                                     std::string programs) {
   if (programs.empty()) programs = TRY(sys::program_folder());
   auto daemon = std::unique_ptr<OwnDaemon>(new OwnDaemon);
-  std::string folder = std::filesystem::temp_directory_path() / ("brig-" + what + "-XXXXXX");
+  const std::string place = std::filesystem::temp_directory_path();
+  std::string folder = place + "/brig-" + what + "-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) return Error::last_system("make a folder for the daemon");
   daemon->folder_ = folder;
-  // The daemon is somebody else if we are root, and goes through it; its own folder below is closed.
-  if (::chmod(folder.c_str(), 0711) < 0) return Error::last_system("open the daemon's folder");
+  daemon->log_ = TRY(open_log(place));
   const Fd null = TRY(sys::open("/dev/null", O_RDWR));
-  const Fd log = TRY(sys::open(folder + "/log", O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600));
-  std::vector<std::string> arguments{"--listen", "127.0.0.1:0", "--state-dir", folder + "/state"};
+  // The folder goes with the daemon, also if we are killed and remove nothing.
+  std::vector<std::string> arguments{"--listen", "127.0.0.1:0", "--temporary-state", "--state-dir", folder};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  const std::vector<sys::Inherited> fds{{null.ref(), 0}, {null.ref(), 1}, {log.ref(), 2}};
+  const std::vector<sys::Inherited> fds{{null.ref(), 0}, {null.ref(), 1}, {daemon->log_.ref(), 2}};
   daemon->keeper_ = TRY(sys::spawn(programs + "/brigd", arguments, {}, fds));
   TRY(daemon->wait_until_it_listens());
   return daemon;
@@ -59,7 +69,7 @@ Result<std::unique_ptr<OwnDaemon>> OwnDaemon::start(const std::string& what, con
 
 Result<> OwnDaemon::wait_until_it_listens() {
   for (int i = 0; i < kTries; ++i) {
-    const std::string log = TRY(sys::read_file(folder_ + "/log", kLogMost));
+    const std::string log = TRY(sys::read_file("/proc/self/fd/" + std::to_string(log_.get()), kLogMost));
     const std::string address = address_in(log);
     if (!address.empty()) {
       url_ = "http://" + address;

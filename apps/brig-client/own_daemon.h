@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "sys/process.h"
 
@@ -24,7 +25,7 @@ class OwnDaemon {
   /// "http://127.0.0.1:40112"
   [[nodiscard]] const std::string& url() const { return url_; }
   /// "unix:…/brigd.sock"
-  [[nodiscard]] std::string owner_url() const { return "unix:" + folder_ + "/state/brigd.sock"; }
+  [[nodiscard]] std::string owner_url() const { return "unix:" + folder_ + "/brigd.sock"; }
 
   /// Of its first process, below which all others are.
   [[nodiscard]] std::string pid() const { return std::to_string(keeper_.pid()); }
@@ -34,7 +35,8 @@ class OwnDaemon {
   OwnDaemon() = default;
   Result<> wait_until_it_listens();
 
-  std::string folder_;
+  std::string folder_;  ///< its state
+  Fd log_;
   std::string url_;
   sys::Child keeper_;
 };

@@ -80,6 +80,16 @@ Result<> hand_over(const std::string& path, Identity identity) {
   return {};
 }
 
+/// What goes with the daemon has nothing in it that was there before.
+Result<> expect_nothing_in(const std::string& path) {
+  std::error_code failure;
+  if (!std::filesystem::exists(path, failure) && !failure) return {};
+  if (std::filesystem::is_empty(path, failure) && !failure) return {};
+  return Error(Code::kInvalidArgument, "--temporary-state: the state folder " + path +
+                                           " holds something, or cannot be read, and would be removed at the end: "
+                                           "name one that does not exist");
+}
+
 /// The state folder, made if it is missing, the daemon's own.
 Result<> prepare_folder(const std::string& path, Identity identity) {
   for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
@@ -297,6 +307,7 @@ Result<int> Keeper::be_daemon(Inheritance inheritance) {
 }
 
 Result<int> Keeper::run() {
+  if (settings_.has_temporary_state) TRY(expect_nothing_in(settings_.state_dir));
   TRY(prepare_folder(settings_.state_dir, identity_));
   prepare_templates(settings_.templates_dir);
   raise_open_files();
@@ -312,7 +323,10 @@ Result<int> Keeper::run() {
   signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC));
   if (!signals_.is_open()) return Error::last_system("make a signalfd");
   TRY(start_daemon());
-  return watch();
+  const int code = TRY(watch());
+  // After an end that was none as it should be, somebody will want to look.
+  if (settings_.has_temporary_state && code == 0) TRY(sys::remove_tree(settings_.state_dir));
+  return code;
 }
 
 Result<int> Keeper::watch() {

@@ -42,6 +42,7 @@ struct Flags {
   std::optional<std::string> tls_key;
   bool may_listen_without_tls = false;
   bool ends_with_parent = false;
+  bool has_temporary_state = false;
   std::optional<std::string> domain;
   std::optional<std::string> tls_domain;
   std::vector<std::string> origins;
@@ -241,6 +242,7 @@ Result<Settings> check(const Flags& flags) {
   settings.tls_key = flags.tls_key.value_or("");
   settings.may_listen_without_tls = flags.may_listen_without_tls;
   settings.ends_with_parent = flags.ends_with_parent;
+  settings.has_temporary_state = flags.has_temporary_state;
   if (settings.tls_certificate.empty() != settings.tls_key.empty())
     return Error(Code::kInvalidArgument, "--tls-cert and --tls-key belong together");
   if (flags.domain) settings.domain = TRY(check_domain(*flags.domain).context("--domain"));
@@ -309,6 +311,8 @@ std::expected<Settings, int> read_settings(const std::vector<std::string>& argum
   options.option("--template-room", flags.template_room, "SIZE", "and their size together (default 20G)");
   options.flag("--end-with-parent", flags.ends_with_parent,
                "stop when whoever started it is gone, however that ends (brig mcp starts one like that)");
+  options.flag("--temporary-state", flags.has_temporary_state,
+               "remove the state folder, which must not exist or be empty, when it has stopped as it should");
   options.option("--log-level", flags.log_level, "LEVEL",
                  "debug (also every request), info, warning or error (default info)");
   if (const auto code = options.parse(arguments)) return std::unexpected(*code);

@@ -22,6 +22,7 @@ struct Settings {
   std::string tls_key;
   bool may_listen_without_tls = false;
   bool ends_with_parent = false;         ///< stops when whoever started it is gone, however that ends
+  bool has_temporary_state = false;      ///< the state folder is new, and goes with the daemon
   std::string domain = "localhost";      ///< ports inside are "{port}-{id}.DOMAIN"
   std::string tls_domain;                ///< the same with TLS, "NAME" or "NAME:PORT"; empty: there is none
   std::vector<std::string> origins;      ///< of web pages that may use the API in a browser

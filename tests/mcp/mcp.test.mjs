@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
@@ -107,6 +109,7 @@ for (const { name, make, old, isStateless } of clients) {
       const failed = await call("run_code", { code: "def f():\n  return 1 / 0\nf()" });
       assert.equal(failed.isError, true);
       assert.match(textOf(failed), /return 1 \/ 0[\s\S]*ZeroDivisionError: division by zero/);
+      assert.match(await said("run_code", { code: "import no_such_module" }), /the template host has .*python3-no_such_module/);
       const late = await call("run_code", { code: "kept = 7\nwhile True: pass", timeout_seconds: 0.5 });
       assert.equal(late.isError, true);
       assert.match(textOf(late), /longer than 500ms and was interrupted. Variables are kept/);
@@ -350,6 +353,27 @@ describe("brig mcp with a daemon of its own", () => {
     assert.deepEqual(await bridge.ended, [0, null]);
   });
 
+  test("makes calls side by side that need not wait for each other", async () => {
+    const bridge = new Bridge();
+    await bridge.ask(begin);
+    const call = (id, name, args) => JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: args } });
+    const answer = (id) => bridge.lines.find((line) => line.id === id)?.result.content[0].text;
+    // The first ends only by what the third does, and the second waits for the first's interpreter.
+    const lines = [run(10, "import os, time\nwhile not os.path.exists('/workspace/go'): time.sleep(0.01)\nx = 'gone'"), run(11, "print(x)"),
+      call(12, "run_command", { command: "test ! -e go && touch go && echo touched" })];
+    bridge.child.stdin.write(`${lines.join("\n")}\n`);
+    await until("three answers", () => bridge.lines.length === 4);
+    assert.match(answer(12), /touched/);
+    assert.match(answer(11), /gone/);
+    // What comes after a file is written finds it.
+    bridge.child.stdin.write(`${[call(20, "write_file", { path: "/workspace/f", content: "written" }), call(21, "run_command", { command: "cat f" }), call(22, "read_file", { path: "/workspace/f" })].join("\n")}\n`);
+    await until("three more", () => bridge.lines.length === 7);
+    assert.match(answer(21), /written/);
+    assert.match(answer(22), /written/);
+    bridge.child.stdin.end();
+    assert.deepEqual(await bridge.ended, [0, null]);
+  });
+
   test("answers what a pipe asks before it ends", async () => {
     const bridge = new Bridge();
     bridge.child.stdin.end(`${begin}\n`);
@@ -358,12 +382,20 @@ describe("brig mcp with a daemon of its own", () => {
   });
 
   test("takes its daemon along when it is killed", async () => {
-    const bridge = new Bridge();
-    await bridge.ask(begin);
-    const children = daemonsOf(bridge.child.pid);
-    assert.ok(children.length > 0);
-    bridge.child.kill("SIGKILL");
-    await bridge.ended;
-    await until("its daemon is gone", () => !children.some(lives));
+    const place = mkdtempSync(join(tmpdir(), "mcp-test-"));
+    chmodSync(place, 0o711); // the daemon is somebody else, and goes through it
+    try {
+      const bridge = new Bridge({ TMPDIR: place });
+      await bridge.ask(begin);
+      const children = daemonsOf(bridge.child.pid);
+      assert.ok(children.length > 0);
+      assert.deepEqual(readdirSync(place).map((name) => name.slice(0, 9)), ["brig-mcp-"]);
+      bridge.child.kill("SIGKILL");
+      await bridge.ended;
+      await until("its daemon is gone", () => !children.some(lives));
+      assert.deepEqual(readdirSync(place), [], "and its folder with it");
+    } finally {
+      rmSync(place, { recursive: true });
+    }
   });
 });

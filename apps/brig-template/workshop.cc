@@ -23,14 +23,15 @@ int finish(const image::Imported& imported, bool is_json) {
 
 }  // namespace
 
-Result<image::Workshop> make_workshop(image::OnLine on_line) {
+Result<image::Workshop> make_workshop(image::OnLine on_line, image::OnLine on_detail) {
   const std::string launcher = TRY(cli::find_helper("brig-launch"));
   return image::Workshop{
       .make_runtime = [launcher]() -> Result<std::unique_ptr<runtime::Runtime>> {
         return runtimes::process::make_process_runtime({.launcher = launcher, .is_single_use = true});
       },
       .worker = TRY(HostPath::parse(TRY(cli::find_helper("brig-worker")))),
-      .on_line = std::move(on_line)};
+      .on_line = std::move(on_line),
+      .on_detail = std::move(on_detail)};
 }
 
 Result<HostPath> readable_path(const std::string& text) {
@@ -49,7 +50,8 @@ int work_in_shop(const std::optional<std::string>& folder, const std::string& lo
   if (auto ready = store->prepare(); !ready) return fail(ready.error());
   auto console = Console::open(store->folder().text() + "/logs", log);
   if (!console) return fail(console.error());
-  const auto workshop = make_workshop([&console](std::string_view text) { console->line(text); });
+  const auto workshop = make_workshop([&console](std::string_view text) { console->line(text); },
+                                      [&console](std::string_view text) { console->detail(text); });
   if (!workshop) return fail(workshop.error());
   const auto done = work(*workshop, *store);
   console->finish();

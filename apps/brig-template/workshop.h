@@ -25,8 +25,9 @@ using Work = std::function<Result<int>(const image::Workshop&, image::Store&)>;
 int work_in_shop(const std::optional<std::string>& folder, const std::string& log, const std::string& doing,
                  const Work& work, const std::function<int(const Error&)>& failed);
 
-/// The programs of this installation; what is said while a template is made goes to `on_line`.
-Result<image::Workshop> make_workshop(image::OnLine on_line);
+/// The programs of this installation; what is said while a template is made goes to `on_line`, what package managers
+/// print to `on_detail`.
+Result<image::Workshop> make_workshop(image::OnLine on_line, image::OnLine on_detail = {});
 
 /// `text` against the working folder; kInvalidArgument if it cannot be read.
 Result<HostPath> readable_path(const std::string& text);

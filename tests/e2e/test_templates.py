@@ -503,6 +503,9 @@ memory = "100M"
         if re.search("Failed to fetch|Could not resolve|Temporary failure resolving|[Cc]ould not connect", done.stderr):
             self.skipTest("the packages cannot be had: " + done.stderr)
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("installing ", done.stderr)
+        with open(os.path.join(self.store, "logs", "tiny.log")) as log:  # one of its lines now and then is a sign of life
+            self.assertLess(done.stderr.count("Setting up"), log.read().count("Setting up") / 2, done.stderr)
         made = json.loads(done.stdout)
         self.assertEqual(made["provenance"]["kind"], "debian")
         names = [package.split("=")[0] for package in made["provenance"]["packages"]]

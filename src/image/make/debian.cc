@@ -74,7 +74,8 @@ class Listener {
 class Build {
  public:
   Build(const Workshop& workshop, const Definition& definition, BuildFolder folder)
-      : listener_(workshop.on_line), workshop_(workshop), definition_(definition), work_(workshop_, std::move(folder)) {
+      : listener_(workshop.on_detail), told_(workshop), workshop_(workshop), definition_(definition),
+        work_(workshop_, std::move(folder)) {
     workshop_.on_line = [this](std::string_view line) { listener_(line); };
   }
   Build(const Build&) = delete;
@@ -85,15 +86,18 @@ class Build {
   Result<Root> install();
   Result<std::vector<std::string>> list(const Root& root);
   RootBuild& work() { return work_; }
-  [[nodiscard]] const Workshop& workshop() const { return workshop_; }
+  [[nodiscard]] const Workshop& workshop() const { return told_; }
 
  private:
   Result<std::string> lay_out();
   Result<StepEnd> run_script(Step step, const Root& root, const std::string& changes);
-  void say(std::string_view line) const { workshop_.on_line(line); }
+  void say(std::string_view line) const {
+    if (told_.on_line) told_.on_line(line);
+  }
 
   Listener listener_;
-  Workshop workshop_;
+  const Workshop& told_;
+  Workshop workshop_;  ///< in which all that is printed is a detail
   const Definition& definition_;
   RootBuild work_;
   FetchedPackages fetched_;

@@ -20,8 +20,9 @@ namespace brig::image {
 /// What builds need of this installation.
 struct Workshop {
   MakeRuntime make_runtime;
-  HostPath worker;  ///< the program brig-worker
-  OnLine on_line = {};
+  HostPath worker;        ///< the program brig-worker
+  OnLine on_line = {};    ///< what is being done, and what a user's own steps print
+  OnLine on_detail = {};  ///< what apt and dpkg print, package by package: for whoever looks for a fault
 };
 
 struct ImportRequest {

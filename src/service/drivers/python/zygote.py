@@ -209,9 +209,10 @@ class Zygote:
             child = os.fork()
             if child == 0:
                 os.close(taken)
+                parent = os.getpid()
                 if os.fork() != 0:  # the child's child belongs to the agent, process 1
                     os._exit(0)
-                return self.wait()  # with the other end of the pipe
+                return self.wait(parent)  # with the other end of the pipe
             os.close(waits)
             os.waitpid(child, 0)
             os.read(taken, 1)  # until the spare is taken, or gone
@@ -227,9 +228,11 @@ class Zygote:
         watch.register(self.socket, 0)
         return bool(watch.poll(0))
 
-    def wait(self):
+    def wait(self, parent):
         os.setsid()
         reseed(self.random)
+        while os.getppid() == parent:  # until it is the agent's, who looks whether it is
+            time.sleep(0.001)
         request = Request(self.socket)
         if not request.is_whole:
             os._exit(0)  # the end: nobody needs a spare any more

@@ -62,11 +62,20 @@ def prepare(kernel, names):
     rich = kernel.part("rich")
     for part in ("shows", "failures"):
         kernel.part(part)
+    show(rich)
+    try:
+        if "matplotlib.pyplot" in sys.modules:
+            draw(sys.modules["matplotlib.pyplot"], rich["bundle_at_line"])
+    except Exception:
+        pass
+    rich["told"].clear()
+
+
+def show(rich):
+    """A data frame that nobody sees: its modules are imported, and in a fork the pages that it writes to are its own before it is asked."""
     try:
         if "pandas" in sys.modules:
             rich["bundle_at_line"](sys.modules["pandas"].DataFrame({"a": [1, 2.5], "b": ["x", None]}))
-        if "matplotlib.pyplot" in sys.modules:
-            draw(sys.modules["matplotlib.pyplot"], rich["bundle_at_line"])
     except Exception:
         pass
     rich["told"].clear()
@@ -223,9 +232,12 @@ class Zygote:
 
     def is_over(self):
         """Whether nobody is there who could ask."""
+        return self.has_come(0)
+
+    def has_come(self, event):
         import select
         watch = select.poll()
-        watch.register(self.socket, 0)
+        watch.register(self.socket, event)
         return bool(watch.poll(0))
 
     def wait(self, parent):
@@ -233,6 +245,8 @@ class Zygote:
         reseed(self.random)
         while os.getppid() == parent:  # until it is the agent's, who looks whether it is
             time.sleep(0.001)
+        if not self.has_come(1):  # POLLIN
+            show(self.kernel.part("rich"))
         request = Request(self.socket)
         if not request.is_whole:
             os._exit(0)  # the end: nobody needs a spare any more

@@ -44,7 +44,7 @@ class Engine:
                      "unix://" + self.socket]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": folder}
         with open(folder + "/log", "w") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=folder)  # conmon leaves files where it is
         if not harness.wait_until(lambda: self.process.poll() is not None or self.is_ready(), pause=0.1) or self.process.poll() is not None:
             with open(folder + "/log") as log:
                 said = log.read()[-500:]

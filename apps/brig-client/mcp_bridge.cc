@@ -90,7 +90,7 @@ Result<> McpBridge::say_error(const std::string& line, int code, const std::stri
 /// A message as it is, anything else as what it means for whoever asked by `line`.
 Result<> McpBridge::say_answer(const std::string& body, int status, const std::string& line) {
   if (body.empty()) return {};
-  const auto answer = json::parse(body, {.max_bytes = kAnswerMax, .max_depth = 64, .max_values = 1'000'000});
+  const auto answer = json::parse(body, {.max_bytes = kAnswerMax, .max_depth = 64, .max_values = json::kManyValues});
   if (answer && answer->is_object() && answer->as_object().contains("jsonrpc")) return say(body);
   return say_error(line, kInternalError, error_of(status, body).message());
 }

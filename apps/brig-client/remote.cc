@@ -95,7 +95,7 @@ Result<boost::json::value> Remote::ask(std::string method, std::string target, c
   if (body != nullptr) request.headers.add("Content-Type", "application/json");
   const std::string answer = TRY(run(io_, exchange(*client_, std::move(request))));
   if (answer.empty()) return boost::json::value();
-  return json::parse(answer, {.max_bytes = kAnswerMax, .max_values = 1'000'000}).context("the daemon's answer");
+  return json::parse(answer, {.max_bytes = kAnswerMax, .max_values = json::kManyValues}).context("the daemon's answer");
 }
 
 }  // namespace brig::client

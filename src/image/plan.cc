@@ -18,7 +18,7 @@ using json::Reader;
 using Object = boost::json::object;
 using Array = boost::json::array;
 
-constexpr json::Limits kBounds{.max_bytes = kPlanBytesMost, .max_depth = 10, .max_values = 1'000'000};
+constexpr json::Limits kBounds{.max_bytes = kPlanBytesMost, .max_depth = 10, .max_values = json::kManyValues};
 constexpr std::array<std::string_view, 3> kKinds{"run", "copy", "folder"};
 constexpr std::size_t kPathMost = 4095;
 constexpr std::size_t kTextMost = std::size_t{1} << 20;

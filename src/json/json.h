@@ -23,6 +23,9 @@ struct Limits {
   std::size_t max_values = 50'000;
 };
 
+/// Limits::max_values of a program that reads for one caller alone, who may wait.
+inline constexpr std::size_t kManyValues = 1'000'000;
+
 /// One JSON text (RFC 8259). kInvalidArgument "LINE:COLUMN: what is wrong" for a syntax error, trailing text, invalid
 /// UTF-8, a duplicate key, a number beyond a double, or deeper than max_depth; kExhausted for more than max_bytes or
 /// max_values.

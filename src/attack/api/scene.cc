@@ -118,7 +118,7 @@ Task<bj::value> Scene::must(std::string key, Ask ask) {
     co_return Error(Code::kUnavailable,
                     what + " was answered with " + std::to_string(answer.status) + ": " + answer.body.substr(0, 300));
   if (answer.body.empty() || !answer.headers.get("Content-Type").starts_with("application/json")) co_return bj::value();
-  co_return json::parse(answer.body, {.max_bytes = kBodyMost, .max_values = 1'000'000});
+  co_return json::parse(answer.body, {.max_bytes = kBodyMost, .max_values = json::kManyValues});
 }
 
 Task<std::unique_ptr<RawConnection>> Scene::connect() {

@@ -173,7 +173,7 @@ Result<std::vector<InstalledPackage>> parse_installed(std::string_view text) {
   constexpr std::size_t kTextMost = 200;
   constexpr std::size_t kFileMost = 255;
   const json::Value value =
-      TRY(json::parse(text, {.max_bytes = kStepOutputMost, .max_depth = 5, .max_values = 1'000'000}));
+      TRY(json::parse(text, {.max_bytes = kStepOutputMost, .max_depth = 5, .max_values = json::kManyValues}));
   const Reader root(value);
   if (const auto error = TRY(root.find("error")))
     return Error(Code::kInvalidArgument, printable(TRY(error->text()), 1000));

@@ -49,7 +49,7 @@ Result<std::string> answer_of(const StepEnd& end, std::string_view doing) {
     return Error(Code::kInternal, std::string(doing) + " ended without an answer");
   }
   const json::Value value =
-      TRY(json::parse(end.output, {.max_bytes = kPlanBytesMost, .max_depth = 12, .max_values = 1'000'000}));
+      TRY(json::parse(end.output, {.max_bytes = kPlanBytesMost, .max_depth = 12, .max_values = json::kManyValues}));
   if (end.exit.value == 0) return end.output;
   const json::Reader reader(value);
   return Error(Code::kInvalidArgument, printable(TRY(TRY(reader.at("error")).text()), 1000));

@@ -83,7 +83,7 @@ Result<std::string> gather_one(FdRef root, const std::string& path, FdRef out, s
 
 Result<BuildPlan> plan_build(std::string_view dockerfile, std::string_view options, FdRef context) {
   const json::Value value =
-      TRY(json::parse(options, {.max_bytes = std::size_t{16} << 20, .max_depth = 8, .max_values = 1'000'000}));
+      TRY(json::parse(options, {.max_bytes = std::size_t{16} << 20, .max_depth = 8, .max_values = json::kManyValues}));
   DockerfileInput input{.text = dockerfile, .templates = {}};
   TRY(read_options(json::Reader(value), input));
   BuildPlan plan = TRY(read_dockerfile(input).context("the Dockerfile"));

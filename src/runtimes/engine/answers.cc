@@ -14,7 +14,7 @@ namespace {
 using json::Reader;
 
 Result<json::Value> parse(std::string_view text) {
-  auto value = json::parse(text, {.max_bytes = kAnswerMax, .max_depth = 16, .max_values = 1'000'000});
+  auto value = json::parse(text, {.max_bytes = kAnswerMax, .max_depth = 16, .max_values = json::kManyValues});
   if (!value) return std::move(value).error().context("its answer is no JSON");
   return value;
 }

@@ -17,7 +17,7 @@ namespace bj = boost::json;
 using json::Reader;
 
 Result<json::Value> parse(std::string_view text) {
-  auto value = json::parse(text, {.max_bytes = kAnswerMax, .max_depth = 8, .max_values = 1'000'000});
+  auto value = json::parse(text, {.max_bytes = kAnswerMax, .max_depth = 8, .max_values = json::kManyValues});
   if (!value) return std::move(value).error().context("its answer is no JSON");
   return value;
 }

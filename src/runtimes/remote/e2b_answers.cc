@@ -19,7 +19,7 @@ constexpr std::size_t kTokenMax = 1024;
 constexpr std::size_t kDomainMax = 200;
 
 Result<json::Value> parse(std::string_view text) {
-  auto value = json::parse(text, {.max_bytes = kAnswerMax, .max_depth = 8, .max_values = 1'000'000});
+  auto value = json::parse(text, {.max_bytes = kAnswerMax, .max_depth = 8, .max_values = json::kManyValues});
   if (!value) return std::move(value).error().context("its answer is no JSON");
   return value;
 }

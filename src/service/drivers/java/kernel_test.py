@@ -9,26 +9,15 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "testing"))
 
-from kernel_process import Died, KernelProcess  # noqa: E402
+from kernel_process import Died, KernelProcess, OneKernelCase  # noqa: E402
 
 JAVA = shutil.which("java", path="/usr/local/bin:/usr/bin:/bin")
 COMMAND = [JAVA, "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--add-opens", "java.base/java.io=ALL-UNNAMED", os.path.join(HERE, "Kernel.java")]
 
 
 @unittest.skipUnless(JAVA and shutil.which("javac", path="/usr/local/bin:/usr/bin:/bin"), "needs a JDK (apt-get install default-jdk-headless)")
-class Kernel(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.kernel = KernelProcess(COMMAND, {"FROM": "outside"})
-        cls.addClassCleanup(cls.close)
-
-    @classmethod
-    def close(cls):
-        code = cls.kernel.close()
-        assert code == 0, "a kernel that is told to stop ends with %d" % code
-
-    def run_cell(self, code, **fields):
-        return self.kernel.run(code, **fields)
+class Kernel(OneKernelCase):
+    command = COMMAND
 
     def test_ready_tells_what_it_is(self):
         self.assertEqual((self.kernel.ready["type"], self.kernel.ready["language"], self.kernel.ready["engine"]), ("ready", "java", "jshell"))

@@ -232,20 +232,22 @@ class Zygote:
 
     def is_over(self):
         """Whether nobody is there who could ask."""
-        return self.has_come(0)
+        return self.has_come()
 
-    def has_come(self, event):
+    def has_come(self, event=0):
+        """Whether the event is there that poll(2) knows; the end always counts."""
         import select
         watch = select.poll()
         watch.register(self.socket, event)
         return bool(watch.poll(0))
 
     def wait(self, parent):
+        import select
         os.setsid()
         reseed(self.random)
         while os.getppid() == parent:  # until it is the agent's, who looks whether it is
             time.sleep(0.001)
-        if not self.has_come(1):  # POLLIN
+        if not self.has_come(select.POLLIN):
             show(self.kernel.part("rich"))
         request = Request(self.socket)
         if not request.is_whole:

@@ -11,7 +11,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "testing"))
 
-from kernel_process import Died, KernelProcess, is_gone  # noqa: E402
+from kernel_process import Died, KernelProcess, OneKernelCase, is_gone  # noqa: E402
 
 RSCRIPT = shutil.which("Rscript", path="/usr/local/bin:/usr/bin:/bin")
 COMMAND = [RSCRIPT, os.path.join(HERE, "kernel.R")]
@@ -23,19 +23,8 @@ def is_png(form):
 
 
 @unittest.skipUnless(RSCRIPT, "needs R (apt-get install --no-install-recommends r-base-core)")
-class Kernel(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.kernel = KernelProcess(COMMAND, {"FROM": "outside"})
-        cls.addClassCleanup(cls.close)
-
-    @classmethod
-    def close(cls):
-        code = cls.kernel.close()
-        assert code == 0, "a kernel that is told to stop ends with %d" % code
-
-    def run_cell(self, code, **fields):
-        return self.kernel.run(code, **fields)
+class Kernel(OneKernelCase):
+    command = COMMAND
 
     def assert_fails(self, code, name, words=""):
         ran = self.run_cell(code)

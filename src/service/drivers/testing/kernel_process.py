@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 
 PATIENCE_S = 60  # for one event; no test measures time by it
 
@@ -184,3 +185,22 @@ class KernelProcess:
         if self.folder:
             self.folder.cleanup()
         return code
+
+
+class OneKernelCase(unittest.TestCase):
+    """One kernel of `command` for all cases of a class."""
+
+    command = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = KernelProcess(cls.command, {"FROM": "outside"})
+        cls.addClassCleanup(cls.close)
+
+    @classmethod
+    def close(cls):
+        code = cls.kernel.close()
+        assert code == 0, "a kernel that is told to stop ends with %d" % code
+
+    def run_cell(self, code, **fields):
+        return self.kernel.run(code, **fields)
